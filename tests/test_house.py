@@ -26,9 +26,9 @@ MAY: dict[str, set[str]] = {
     "cli": {"engine", "oci", "wire"},
 }
 CHEAP = set(
-    "__future__ os sys errno struct time json re stat fcntl signal socket select ctypes sqlite3 collections functools itertools "
-    "contextlib threading enum hashlib bisect binascii mmap math zlib array tty termios resource io builtins operator string "
-    "_thread posix".split()
+    "__future__ os sys errno struct time json re stat fcntl signal socket select ctypes sqlite3 collections functools "
+    "itertools contextlib threading enum hashlib bisect binascii mmap math zlib array tty termios resource io builtins "
+    "operator string _thread posix".split()
 )
 ROOT_MODULES = {"errors", "values", "__init__", "__main__"}
 

@@ -45,8 +45,9 @@ def _first_init(self: Any, *args: Any, **kwargs: Any) -> None:
     scope: dict[str, Any] = {"_d": defaults, "_s": _set}
     # The text is made of field names only, which the class statement has checked to be identifiers.
     exec(f"def __init__(self, {params}):{body}", scope)  # noqa: S102
-    cls.__init__ = scope["__init__"]
-    cls.__init__(self, *args, **kwargs)
+    init = scope["__init__"]
+    cls.__init__ = init
+    init(self, *args, **kwargs)
 
 
 def _astuple(self: Any) -> tuple[object, ...]:
