@@ -36,7 +36,7 @@ def _refuse(self: object, name: str, _value: object = None) -> None:
 
 def _first_init(self: Any, *args: Any, **kwargs: Any) -> None:
     """Compile the class's real constructor, install it, and call it."""
-    cls = next(c for c in type(self).__mro__ if "_fields" in c.__dict__)
+    cls: Any = next(c for c in type(self).__mro__ if "_fields" in c.__dict__)
     defaults: dict[str, object] = cls._defaults
     params = ", ".join(f"{n}=_d[{n!r}]" if n in defaults else n for n in cls._fields)
     body = "".join(f"\n    _s(self, {n!r}, {n})" for n in cls._fields) or "\n    pass"
@@ -45,7 +45,7 @@ def _first_init(self: Any, *args: Any, **kwargs: Any) -> None:
     scope: dict[str, Any] = {"_d": defaults, "_s": _set}
     # The text is made of field names only, which the class statement has checked to be identifiers.
     exec(f"def __init__(self, {params}):{body}", scope)  # noqa: S102
-    init = scope["__init__"]
+    init: Any = scope["__init__"]
     cls.__init__ = init
     init(self, *args, **kwargs)
 
@@ -98,7 +98,8 @@ def value(cls: type[T]) -> type[T]:
     for name, method in (("__eq__", _eq), ("__lt__", _lt), ("__hash__", _hash), ("__repr__", _repr)):
         if name not in cls.__dict__ or cls.__dict__[name] is None:
             body[name] = method
-    return type(cls)(cls.__name__, cls.__bases__, body)
+    made: Any = type(cls.__name__, cls.__bases__, body)
+    return made  # type: ignore[no-any-return]
 
 
 def replace(original: T, **changes: object) -> T:
