@@ -75,7 +75,8 @@ def test_tmpfs_with_options_at_strange_names(tmp_path: object) -> None:
         """
         root = os.path.join(args[0], "a b\\tc\\n,:\\\\d")
         os.mkdir(root)
-        mount.mount_all(Mount("tmpfs", "tmpfs", "/x/y", ("nosuid", "nodev", "noexec", "size=64k", "mode=1770", "ro")), root)
+        words = ("nosuid", "nodev", "noexec", "size=64k", "mode=1770", "ro")
+        mount.mount_all(Mount("tmpfs", "tmpfs", "/x/y", words), root)
         m = [m for m in mountinfo.mounts() if m.point == root + "/x/y"][0]
         assert {"nosuid", "nodev", "noexec", "ro"} <= set(m.options), m
         assert {"size=64k", "mode=1770"} <= set(m.super_options), m
@@ -96,12 +97,9 @@ def test_targets_stay_inside_a_hostile_root(tmp_path: object) -> None:
         os.symlink("../outside", root + "/up")
         os.makedirs(root + outside)
         for name in ("abs", "up"):
-            try:
-                mount.mount_all(Mount("tmpfs", "tmpfs", name + "/deep"), root)
-            except FileNotFoundError:
-                assert name == "up"
+            mount.mount_all(Mount("tmpfs", "tmpfs", name + "/deep"), root)
         points = [m.point for m in mountinfo.mounts() if m.type == "tmpfs" and m.point.startswith(args[0])]
-        assert all(p.startswith(root + "/") for p in points), points
+        assert points == [root + outside + "/deep", root + "/outside/deep"], points
         assert os.listdir(outside) == [], os.listdir(outside)
         """,
         tmp_path,
@@ -140,7 +138,7 @@ def test_overlay_value_reads_writes_and_whites_out(tmp_path: object) -> None:
         for d in ("l1", "l:2", "u", "w", "m"):
             os.mkdir(f"{b}/{d}")
         open(b + "/l1/one", "w").write("low"), open(b + "/l:2/one", "w").write("top")
-        words = (f"lowerdir={overlay.escape(b + '/l:2', chr(92) + ':')}:{b}/l1", f"upperdir={b}/u", f"workdir={b}/w", "volatile")
+        words = (f"lowerdir={b}/l\\\\:2:{b}/l1", f"upperdir={b}/u", f"workdir={b}/w", "volatile")
         mount.mount_at(Mount("overlay", "overlay", "", words), b + "/m")
         assert open(b + "/m/one").read() == "top"
         os.unlink(b + "/m/one")

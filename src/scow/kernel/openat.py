@@ -103,24 +103,30 @@ def _close(fds: list[int]) -> None:
         os.close(fd)
 
 
-def makedirs_in_root(root: int, path: str | bytes, mode: int = 0o755) -> int:
+def makedirs_in_root(root: int, path: str | bytes, mode: int = 0o755, links: int = _MAX_LINKS) -> int:
     """Make ``path`` and its parents inside ``root`` where they are missing; an O_PATH descriptor of the last directory.
 
-    Links on the way are followed inside the root; a dangling one is an error, as it is for ``mkdir -p``.
+    Links are followed inside the root, dangling ones too: an image's ``/var/run -> /run`` may come without ``/run``.
     """
+    raw = cstring(path)
     try:
-        return open_in_root(root, path, os.O_PATH | os.O_DIRECTORY)
+        return open_in_root(root, raw, os.O_PATH | os.O_DIRECTORY)
     except FileNotFoundError:
         pass
-    parent, _, name = cstring(path).rstrip(b"/").rpartition(b"/")
-    above = makedirs_in_root(root, parent or b".", mode)
+    parent, _, name = raw.rstrip(b"/").rpartition(b"/")
+    above = makedirs_in_root(root, parent or b".", mode, links)
     try:
-        if name in (b"", b".", b".."):
-            return open_in_root(above, name or b".", os.O_PATH | os.O_DIRECTORY)
+        if name in (b"", b".", b".."):  # now that its parent is there
+            return open_in_root(root, raw, os.O_PATH | os.O_DIRECTORY)
         try:
             os.mkdir(name, mode, dir_fd=above)
         except FileExistsError:
             pass
-        return os.open(name, _DIR, dir_fd=above)
+        target = _link(above, name)
+        if target is None:
+            return os.open(name, _DIR, dir_fd=above)
     finally:
         os.close(above)
+    if links <= 0:
+        oserror("mkdir", path, errno.ELOOP)
+    return makedirs_in_root(root, target if target.startswith(b"/") else parent + b"/" + target, mode, links - 1)
