@@ -128,8 +128,7 @@ class _Parser:
         while letters:
             flag = self.shorts.get(letters[0])
             if flag is None:
-                tail = f" in -{letters}" if len(letters) > 1 else f" in {word}"
-                raise UsageError(f"unknown shorthand flag: {letters[0]!r}{tail}")
+                raise UsageError(f"unknown shorthand flag: {letters[0]!r} in -{letters}")
             after = letters[1:]
             if flag.kind.startswith("bool") and not after.startswith("="):
                 self.set(flag, "true")
@@ -140,7 +139,7 @@ class _Parser:
             elif rest:
                 self.set(flag, rest.pop(0))
             else:
-                raise UsageError(f"flag needs an argument: {letters[0]!r} in {word}")
+                raise UsageError(f"flag needs an argument: {letters[0]!r} in -{letters}")
             return
 
     def parse(self, argv: list[str]) -> Args:

@@ -20,10 +20,13 @@ if TYPE_CHECKING:
 
     from scow.engine.bootstrap import Request
 
-PASSWD = b"root:x:0:0:root:/root:/bin/sh\ndaemon:x:1:1:daemon:/usr/sbin:/bin/false\nnobody:x:65534:65534:nobody:/home:/bin/false\n"
+PASSWD = b"""root:x:0:0:root:/root:/bin/sh
+daemon:x:1:1:daemon:/usr/sbin:/bin/false
+nobody:x:65534:65534:nobody:/home:/bin/false
+"""
 GROUP = b"root:x:0:\ndaemon:x:1:\ntty:x:5:\nnogroup:x:65534:\n"
-FOLDERS = ((b"bin", 0o755), (b"etc", 0o755), (b"home", 0o755), (b"root", 0o700), (b"tmp", 0o1777), (b"usr", 0o755),
-           (b"usr/bin", 0o755), (b"usr/sbin", 0o755), (b"sbin", 0o755), (b"var", 0o755), (b"var/spool", 0o755))  # fmt: skip
+FOLDERS = {b"bin": 0o755, b"etc": 0o755, b"home": 0o755, b"root": 0o700, b"sbin": 0o755, b"tmp": 0o1777,
+           b"usr": 0o755, b"usr/bin": 0o755, b"usr/sbin": 0o755, b"var": 0o755, b"var/spool": 0o755}  # fmt: skip
 
 
 def download(folder: str, say: Callable[[str], None]) -> str:
@@ -61,7 +64,7 @@ def archive(program: str, mtime: int) -> bytes:
     def entry(name: bytes, kind: str, mode: int, *, size: int = 0, link: bytes = b"") -> Entry:
         return Entry(name=name, kind=kind, mode=mode, size=size, mtime=mtime, linkname=link)
 
-    for name, mode in sorted(FOLDERS):
+    for name, mode in sorted(FOLDERS.items()):
         tar.add(entry(name, "dir", mode))
     tar.add(entry(b"bin/busybox", "file", 0o755, size=len(body)), body)
     for applet in sorted(set(listed) - {b"busybox"}):

@@ -29,7 +29,7 @@ def command(request: Request, program: str) -> list[str]:
     argv = [program, f"--variant={request.variant}", "--format=tar"]
     if request.include:
         argv.append("--include=" + ",".join(request.include))
-    # The tmpfs and device nodes of a container come from its runtime; what a first boot would make is not wanted either.
+    # Manuals and translations are not what a container is for; licences stay.
     argv += ["--aptopt=Acquire::Languages none", "--dpkgopt=path-exclude=/usr/share/doc/*"]
     argv += ["--dpkgopt=path-include=/usr/share/doc/*/copyright", "--dpkgopt=path-exclude=/usr/share/man/*"]
     return [*argv, suite, "-", "-"]
