@@ -1,0 +1,1 @@
+"""The instructions of a Dockerfile as values, one module per family."""
