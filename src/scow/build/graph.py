@@ -1,7 +1,8 @@
 """The build graph: vertices joined by edges, each named by the digest of its definition.
 
-A graph is a directed acyclic value that is built bottom up: ``Vertex(op, inputs)`` with ``inputs`` being edges of older vertices. Two
-vertices with equal digests are the same work, whoever made them. Hints (names, lines, ``no_cache``) are outside the digest.
+A graph is a directed acyclic value that is built bottom up: ``Vertex(op, inputs)`` with ``inputs`` being edges of
+older vertices. Two vertices with equal digests are the same work, whoever made them. Hints (names, lines,
+``no_cache``) are outside the digest.
 
     base = Edge(Vertex(SourceOp("docker-image://docker.io/library/busybox:latest"), platform="linux/amd64"))
     top = Edge(Vertex(ExecOp(Meta(("/bin/sh", "-c", "make"))), (base,), Hints("[2/2] RUN make")))
@@ -134,7 +135,9 @@ def topological(edges: Iterable[Edge]) -> Iterator[Vertex]:
 
 
 def describe(edges: Iterable[Edge]) -> list[dict[str, object]]:
-    """The graph as plain JSON for golden files and ``scow build --print``: inputs are positions in the list instead of digests."""
+    """The graph as plain JSON for golden files and ``scow build --print``: inputs are positions in the list instead
+    of digests.
+    """
     targets = tuple(edges)
     place: dict[str, int] = {}
     rows: list[dict[str, object]] = []

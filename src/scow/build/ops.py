@@ -1,8 +1,9 @@
 """What a build step is, as plain data: BuildKit's LLB ops (``solver/pb/ops.proto``), field for field.
 
-An op says nothing about how it is done; runners (``build/runners``) do that. Indices such as ``ExecMount.input`` point into the inputs of the
-vertex that holds the op; ``NONE`` (-1) means *no input*, that is an empty file tree, or *no output*. Everything in an op is part of the
-vertex's digest, so what must not be (names, ``--no-cache``, source lines) lies in ``graph.Hints``.
+An op says nothing about how it is done; runners (``build/runners``) do that. Indices such as ``ExecMount.input``
+point into the inputs of the vertex that holds the op; ``NONE`` (-1) means *no input*, that is an empty file tree, or
+*no output*. Everything in an op is part of the vertex's digest, so what must not be (names, ``--no-cache``, source
+lines) lies in ``graph.Hints``.
 
 Paths are ``str`` with surrogate escapes for bytes that are no UTF-8. Times are nanoseconds since 1970.
 """
@@ -17,9 +18,11 @@ NONE = -1
 
 @value
 class SourceOp:
-    """Something from outside: ``docker-image://``, ``local://NAME``, ``git://``, ``https://``, ``oci-layout://``, ``scratch://``.
+    """Something from outside: ``docker-image://``, ``local://NAME``, ``git://``, ``https://``, ``oci-layout://``,
+    ``scratch://``.
 
-    ``attrs`` are LLB's (``local.includepattern``, ``git.keepgitdir``, ``http.checksum`` ...), sorted by name; see ``Attr``.
+    ``attrs`` are LLB's (``local.includepattern``, ``git.keepgitdir``, ``http.checksum`` ...), sorted by name; see
+    ``Attr``.
     """
 
     identifier: str
@@ -52,7 +55,9 @@ class Attr:
 
 @value
 class User:
-    """A user or group: by number, or by name as ``input``'s ``/etc/passwd`` or ``/etc/group`` has it (``input`` NONE: root's only)."""
+    """A user or group: by number, or by name as ``input``'s ``/etc/passwd`` or ``/etc/group`` has it (``input`` NONE:
+    root's only).
+    """
 
     name: str = ""
     id: int = 0
@@ -67,7 +72,7 @@ class Owner:
     group: User | None = None
 
 
-# ── exec ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── exec ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @value
@@ -102,8 +107,8 @@ class SecretEnv:
 class ExecMount:
     """One mount of a RUN. ``dest`` "/" is the root file system; ``kind``: bind cache tmpfs secret ssh.
 
-    ``input``: which input is mounted, NONE for an empty tree. ``selector``: the path inside it. ``output``: which output of the vertex the
-    changed tree becomes, NONE if changes are thrown away.
+    ``input``: which input is mounted, NONE for an empty tree. ``selector``: the path inside it. ``output``: which
+    output of the vertex the changed tree becomes, NONE if changes are thrown away.
     """
 
     dest: str
@@ -158,16 +163,17 @@ class ExecOp:
     devices: tuple[str, ...] = ()  # CDI names
 
 
-# ── files ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── files ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @value
 class Copy:
     """COPY and ADD. ``mode``: "" keeps the source's, else octal (``0755``) or symbolic (``u+x,go=r``) text.
 
-    ``dest`` keeps its trailing slash: with one, or when it is a directory, sources go *into* it. ``contents``: a directory's contents are
-    copied, not the directory. ``parents``: ``COPY --parents`` keeps the source path below ``dest`` (``/./`` marks where to begin).
-    ``unpack``: extract recognised archives. ``timestamp``: mtime of everything created, None keeps the source's.
+    ``dest`` keeps its trailing slash: with one, or when it is a directory, sources go *into* it. ``contents``: a
+    directory's contents are copied, not the directory. ``parents``: ``COPY --parents`` keeps the source path below
+    ``dest`` (``/./`` marks where to begin). ``unpack``: extract recognised archives. ``timestamp``: mtime of
+    everything created, None keeps the source's.
     """
 
     src: str
@@ -232,8 +238,9 @@ class Symlink:
 class FileAction:
     """One change of a FileOp.
 
-    ``input``: the tree that is changed, ``source``: the tree that is copied from (Copy only). Both are indices of the vertex's inputs, or
-    ``len(inputs) + n`` for what action ``n`` of the same op made, or NONE. ``output``: output of the vertex, NONE for an intermediate tree.
+    ``input``: the tree that is changed, ``source``: the tree that is copied from (Copy only). Both are indices of the
+    vertex's inputs, or ``len(inputs) + n`` for what action ``n`` of the same op made, or NONE. ``output``: output of
+    the vertex, NONE for an intermediate tree.
     """
 
     action: Copy | MkFile | MkDir | Rm | Symlink
@@ -249,7 +256,7 @@ class FileOp:
     actions: tuple[FileAction, ...]
 
 
-# ── layers ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── layers ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @value
