@@ -41,7 +41,7 @@ class Putter(Protocol):
     """Takes bytes by digest."""
 
     def has(self, blob: Descriptor) -> bool:
-        """Whether ``blob`` is here. For a manifest, true promises that its config and layers are here too."""
+        """Whether ``blob`` itself is here; of what it points to this says nothing."""
 
     def put(self, blob: Descriptor, content: BinaryIO) -> None:
         """Keep ``content``; Corrupt, and nothing kept, unless it is exactly what ``blob`` says. Idempotent."""
