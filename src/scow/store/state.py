@@ -1,0 +1,165 @@
+"""The one door to ``scow.db``: SQLite in WAL mode, one transaction per change.
+
+Many processes read and write at once: readers never wait, writers wait for each other (``BUSY_SECONDS``). A change is
+``BEGIN IMMEDIATE`` ... ``COMMIT``, so a process killed in between leaves nothing of it. ``synchronous=NORMAL``: a power
+cut may lose the last changes, never the database (sqlite.org/wal.html); blobs are synced before they are named, so what
+is left is always a true earlier state. The tables are in ``migrations``; functions that know them are in the modules
+named after them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+
+from scow.errors import Corrupt, Denied, Error, Unavailable, Unsupported
+from scow.store.migrations import STEPS, migrate
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+BUSY_SECONDS = 30.0
+_CORRUPT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
+_DENIED = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH, sqlite3.SQLITE_CANTOPEN})
+
+
+class State:
+    """A database connection shared by the threads of a process; a forked child opens its own."""
+
+    def __init__(self, path: str, steps: tuple[str, ...] = STEPS) -> None:
+        self.path = path
+        self._steps = steps
+        self._lock = threading.RLock()
+        self._depth = 0
+        self._pid = 0
+        self._db: sqlite3.Connection | None = None
+
+    def rows(self, sql: str, *args: object) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        with self._lock, self._told():
+            return self._connection().execute(sql, args).fetchall()
+
+    def row(self, sql: str, *args: object) -> tuple[Any, ...] | None:
+        """The first row of a query, or None."""
+        with self._lock, self._told():
+            found: tuple[Any, ...] | None = self._connection().execute(sql, args).fetchone()
+            return found
+
+    @contextlib.contextmanager
+    def change(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: committed at the end of the block, undone if it raises. Inner blocks join the outer one."""
+        with self._lock, self._told():
+            db = self._connection()
+            if self._depth == 0:
+                db.execute("BEGIN IMMEDIATE")
+            self._depth += 1
+            try:
+                yield db
+                if self._depth == 1:
+                    db.execute("COMMIT")
+            finally:
+                self._depth -= 1
+                if self._depth == 0 and db.in_transaction:
+                    db.execute("ROLLBACK")
+
+    def faults(self) -> list[str]:
+        """What SQLite's integrity check finds; empty when the file is sound."""
+        with self._lock:
+            try:
+                found = [str(line) for (line,) in self._connection().execute("PRAGMA integrity_check")]
+            except sqlite3.DatabaseError as e:
+                return [str(e)]
+            except Corrupt as e:
+                return [str(e)]
+        return [] if found == ["ok"] else found
+
+    def close(self) -> None:
+        """Close this process's connection; the next use opens it again."""
+        with self._lock:
+            if self._db is not None and self._pid == os.getpid():
+                self._db.close()
+            self._db = None
+
+    def _connection(self) -> sqlite3.Connection:
+        if self._db is None or self._pid != os.getpid():
+            self._depth = 0
+            inherited = self._db  # SQLite forbids even closing a connection that came over a fork: keep it, unused
+            self._db = self._open()
+            if inherited is not None:
+                _inherited.append(inherited)
+            self._pid = os.getpid()
+        return self._db
+
+    def _open(self) -> sqlite3.Connection:
+        _make_private(self.path)
+        db = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        try:
+            db.execute("PRAGMA synchronous=NORMAL")
+            version = _version(db)
+            if version != len(self._steps):
+                self._upgrade(db, version)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _upgrade(self, db: sqlite3.Connection, version: int) -> None:
+        newest = len(self._steps)
+        if version > newest:
+            raise Unsupported(
+                f"{self.path} has schema version {version}; this scow knows versions up to {newest}",
+                hint="use the scow that wrote it or a newer one, or another directory by --root",
+            )
+        db.execute("PRAGMA journal_mode=WAL")  # kept in the file
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            migrate(db, _version(db), self._steps)  # asked again: another process may have been first
+            db.execute("COMMIT")
+        finally:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn SQLite's errors into ours; a broken constraint is the caller's to explain and passes through."""
+        try:
+            yield
+        except sqlite3.IntegrityError:
+            raise
+        except sqlite3.DatabaseError as e:
+            raise _explained(e, self.path) from e
+
+
+_inherited: list[sqlite3.Connection] = []
+
+
+def _make_private(path: str) -> None:
+    """Create the file 0600 (SQLite's journal files take its mode) if it is not there."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        pass
+    except OSError as e:
+        kind = Denied if isinstance(e, PermissionError) else Unavailable
+        raise kind(f"cannot open {path}: {e.strerror}", hint="check ROOT's permissions and space") from e
+
+
+def _version(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _explained(e: sqlite3.DatabaseError, path: str) -> Error:
+    code = getattr(e, "sqlite_errorcode", 0) & 0xFF
+    if code in _CORRUPT:
+        return Corrupt(f"{path} is damaged: {e}", hint="run scow system check --repair")
+    if code in _DENIED:
+        return Denied(f"cannot use {path}: {e}", hint="check the permissions of the directory")
+    if code == sqlite3.SQLITE_FULL:
+        return Unavailable(f"cannot write {path}: {e}", hint="free some space, for example with scow system prune")
+    if code == sqlite3.SQLITE_BUSY:
+        return Unavailable(f"{path} has been locked by another process for {BUSY_SECONDS:.0f} s", hint="try again")
+    return Unavailable(f"{path}: {e}")
