@@ -149,8 +149,8 @@ def _is_component(text: str) -> bool:
 
 def _is_registry(text: str) -> bool:
     if text.startswith("["):
-        address, _, port = text[1:].partition("]")
-        return bool(address) and not address.strip(_ANY_HEX + ":") and (not port or _is_port(port))
+        address, closed, port = text[1:].partition("]")
+        return bool(address and closed) and not address.strip(_ANY_HEX + ":") and (not port or _is_port(port))
     host, colon, _ = text.partition(":")
     labels = host.split(".")
     if not all(p and p[0] != "-" and p[-1] != "-" and not p.strip(_ALNUM + "-") for p in labels):
