@@ -119,10 +119,9 @@ conditions = st.lists(
 def test_conditions_on_64_bits(rules: list[list[tuple[int, str, int, int]]], args: tuple[int, ...], near: bool) -> None:
     if near:  # hit the borders, which random words hardly do
         args = tuple(next((v for r in rules for i, _, v, _ in r if i == n), a) for n, a in enumerate(args))
-    entries = [
-        rule("ioctl", action="TRACE", code=10 + n, args=[{"index": i, "op": "SCMP_CMP_" + o, "value": v, "valueTwo": w} for i, o, v, w in r])
-        for n, r in enumerate(rules)
-    ]  # fmt: skip
+    keys = ("index", "op", "value", "valueTwo")
+    dicts = [[dict(zip(keys, (i, "SCMP_CMP_" + o, v, w), strict=True)) for i, o, v, w in r] for r in rules]
+    entries = [rule("ioctl", action="TRACE", code=10 + n, args=d) for n, d in enumerate(dicts)]
     program = seccomp.compile_filter(oci(*entries), "x86_64")
     hits = [0x7FF00000 | 10 + n for n, r in enumerate(rules) if all(OPS[o](args[i], v, w) for i, o, v, w in r)]
     assert run(program, 16, args) == (hits[0] if hits else EPERM)

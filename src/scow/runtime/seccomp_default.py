@@ -55,9 +55,9 @@ _CAPABILITY = {
     "CAP_PERFMON": "perf_event_open",
     "CAP_SYSLOG": "syslog",
     "CAP_SYS_ADMIN": (
-        "bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie lsm_get_self_attr lsm_list_modules "
-        "lsm_set_self_attr mount mount_setattr move_mount open_tree perf_event_open quotactl quotactl_fd setdomainname "
-        "sethostname setns syslog umount umount2 unshare"
+        "bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie lsm_get_self_attr "
+        "lsm_list_modules lsm_set_self_attr mount mount_setattr move_mount open_tree perf_event_open quotactl "
+        "quotactl_fd setdomainname sethostname setns syslog umount umount2 unshare"
     ),
     "CAP_SYS_BOOT": "reboot",
     "CAP_SYS_CHROOT": "chroot",
@@ -91,7 +91,7 @@ def _allow(names: str, *conditions: tuple[int, int, str]) -> dict[str, Any]:
 
 
 def profile(capabilities: Iterable[str], arch: str) -> dict[str, Any]:
-    """The OCI ``linux.seccomp`` object for a bounding set (names with ``CAP_``) on ``arch`` (``x86_64``, ``aarch64``)."""
+    """The OCI ``linux.seccomp`` object for a bounding set (``CAP_`` names) on ``arch`` (``x86_64``, ``aarch64``)."""
     held = frozenset(capabilities)
     rules = [_allow(_ALWAYS), _allow(_KERNEL_4_8), _allow("socket", (0, _AF_VSOCK, "NE"))]
     rules += [_allow("personality", (0, domain, "EQ")) for domain in _PERSONALITIES]
