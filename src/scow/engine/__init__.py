@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from scow.engine.containers import Containers
     from scow.engine.images import Images
     from scow.engine.system import System
-    from scow.store import Store
+    from scow.store.store import Store
 
 
 class Engine:
@@ -71,6 +71,10 @@ class Engine:
 
 def open_engine(root: str | None = None) -> Engine:
     """An engine over the store at ``root`` (None: the user's default); errors: Denied, Corrupt, Unavailable."""
-    from scow.store import open_store
+    import os
 
-    return Engine(open_store(root))
+    from scow.store.paths import default_paths
+    from scow.store.store import open_store
+
+    paths = default_paths(os.environ, os.geteuid(), root)
+    return Engine(open_store(paths.root, paths.run))
