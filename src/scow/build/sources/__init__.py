@@ -1,0 +1,1 @@
+"""Where build input comes from: the local context (directory, archive), git and http."""
