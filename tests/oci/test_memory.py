@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import pytest
+from tests.oci.content_contract import ContentContract, blob
 
 from scow.errors import Invalid, NotFound
 from scow.oci.media_types import OCTETS
 from scow.oci.memory import Memory
-from scow.oci.protocols import Content
-from tests.oci.content_contract import ContentContract, blob
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from scow.oci.protocols import Content
 
 
 class TestMemory(ContentContract):

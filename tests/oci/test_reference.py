@@ -178,7 +178,7 @@ def test_changed_copies() -> None:
     assert str(ref.with_digest(Digest.parse(SHA))) == f"a.b/c:1@{SHA}"
     assert str(ref.with_digest(Digest.parse(SHA)).without_tag()) == f"a.b/c@{SHA}"
     for tag in ("", "-a", ".", "a b", "a" * 129, "ü", "a\n"):
-        with pytest.raises(Invalid, match="^invalid tag format$"):
+        with pytest.raises(Invalid, match=r"^invalid tag format$"):
             ref.with_tag(tag)
         assert not is_tag(tag)
 

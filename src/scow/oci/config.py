@@ -246,4 +246,4 @@ def _in_order(run: dict[str, Any]) -> dict[str, Any]:
     for key in _SORTED_MAPS:
         if type(found := known.get(key)) is dict:
             known[key] = dict(sorted(found.items()))
-    return {**known, **run}
+    return known | {key: item for key, item in run.items() if key not in known}

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from scow.oci.descriptor import Descriptor
+    from scow.oci.digest import Digest
     from scow.oci.protocols import Opener
 
 MAX_NESTING = 8
@@ -41,7 +42,10 @@ def children(source: Opener, node: Descriptor) -> tuple[Descriptor, ...]:
 def references(doc: Manifest | Index) -> tuple[Descriptor, ...]:
     """What a document points to: an index its manifests, a manifest its config and layers; each digest once."""
     found = doc.manifests if isinstance(doc, Index) else (doc.config, *doc.layers)
-    return tuple({d.digest: d for d in reversed(found)}.values())[::-1]
+    once: dict[Digest, Descriptor] = {}
+    for child in found:
+        once.setdefault(child.digest, child)
+    return tuple(once.values())
 
 
 def select(source: Opener, root: Descriptor, platform: Platform) -> Descriptor:

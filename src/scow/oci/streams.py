@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 18
 """Buffer of the streams handed out; reads of this size and more are not copied through it."""
+MOST = 1 << 20
+"""The largest piece shown at once, however much is asked for."""
 
 
 class Through(io.RawIOBase):
@@ -33,7 +35,7 @@ class Through(io.RawIOBase):
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int:  # noqa: D102
-        view = memoryview(buffer)
+        view = memoryview(buffer)[:MOST]
         if not view:
             return 0
         if self._readinto is not None:

@@ -39,7 +39,7 @@ class _Checker:
         self._seen: dict[Digest, Descriptor] = {}
 
     def fault(self, at: Descriptor, message: str) -> None:
-        self.faults.append(f"{at.digest}: {message.removeprefix(f'{at.digest}: ')}")
+        self.faults.append(f"{at.digest}: {message.removeprefix(str(at.digest)).lstrip(': ')}")
 
     def visit(self, node: Descriptor, above: tuple[Digest, ...]) -> None:
         if node.digest in above:
