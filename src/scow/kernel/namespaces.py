@@ -64,8 +64,8 @@ class _CloneArgs(ctypes.Structure):
 def clone(flags: int, cgroup: int = -1) -> tuple[int, int]:
     """fork() into new namespaces: (pid, pidfd) in the parent, (0, -1) in the child.
 
-    ``cgroup`` is a directory of cgroup v2 to start in. RuntimeError if this process has other threads: they would
-    vanish in the child with whatever locks they hold.
+    ``cgroup`` is a directory of cgroup v2 to start in; with CLONE_PARENT the child is a sibling, not a child.
+    RuntimeError if this process has other threads: they would vanish in the child with whatever locks they hold.
     """
     if "threading" in sys.modules and sys.modules["threading"].active_count() > 1:
         raise RuntimeError("clone from a process with threads")
@@ -74,7 +74,8 @@ def clone(flags: int, cgroup: int = -1) -> tuple[int, int]:
     raw.restype = ctypes.c_long
     raw.argtypes = (ctypes.c_long, ctypes.c_void_p, ctypes.c_size_t)
     pidfd = ctypes.c_int(-1)
-    args = _CloneArgs(flags | CLONE_PIDFD, ctypes.addressof(pidfd), exit_signal=signal.SIGCHLD)
+    args = _CloneArgs(flags | CLONE_PIDFD, ctypes.addressof(pidfd))
+    args.exit_signal = 0 if flags & CLONE_PARENT else signal.SIGCHLD  # a sibling's is ours; naming one is EINVAL
     if cgroup >= 0:
         args.flags |= CLONE_INTO_CGROUP
         args.cgroup = cgroup
