@@ -114,7 +114,8 @@ def test_foreign_layers() -> None:
     kept(source, im)
     foreign = source.add(media_types.OCI_FOREIGN_LAYER_GZIP, b"windows")
     root = source.add(media_types.OCI_MANIFEST, Manifest.of(im.manifest.config, [foreign, *im.manifest.layers]).raw)
-    sink, events = Memory(), []
+    sink = Memory()
+    events: list[object] = []
     copy(source, root, sink, on=events.append)
     assert Skipped(foreign, "foreign layer") in events
     assert not sink.has(foreign)

@@ -30,13 +30,21 @@ def test_nothing_to_do() -> None:
 
 def test_threads_work_at_once_and_no_more_than_asked() -> None:
     crew, together = Crew(4), threading.Barrier(4)
-    for _ in range(8):
-        crew.add(lambda: together.wait(10) and None)
-    crew.run()
     names: set[int] = set()
+
+    def meet() -> None:
+        together.wait(10)
+
+    def sleep() -> None:
+        time.sleep(0.001)
+        names.add(threading.get_ident())
+
+    for _ in range(8):
+        crew.add(meet)
+    crew.run()
     crew = Crew(3)
     for _ in range(50):
-        crew.add(lambda: (time.sleep(0.001), names.add(threading.get_ident()))[0])
+        crew.add(sleep)
     crew.run()
     assert len(names) <= 3
 

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scow.errors import Corrupt, Invalid
-from scow.oci import platform
 from scow.oci.platform import Platform, host, matches, rank, stand_ins
 
 HERE = host()
@@ -36,6 +37,7 @@ HERE = host()
         ("s390x", Platform("linux", "s390x"), "linux/s390x"),
         ("arm", Platform("linux", "arm"), "linux/arm"),
         ("armel", Platform("linux", "arm", "v6"), "linux/arm/v6"),
+        ("armhf", Platform("linux", "arm"), "linux/arm"),
         ("aarch64", Platform("linux", "arm64"), "linux/arm64"),
         ("other/thing", Platform("other", "thing"), "other/thing"),
     ],
@@ -141,5 +143,5 @@ def test_json() -> None:
 )
 def test_host(machine: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
     uname = type("uname", (), {"machine": machine})
-    monkeypatch.setattr(platform._os, "uname", uname)
+    monkeypatch.setattr(os, "uname", uname)
     assert str(host()) == expected

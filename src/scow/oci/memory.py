@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
 
+    from scow.oci.protocols import Content, Sink, Source
+
+    def _conforms(memory: Memory) -> tuple[Source, Sink, Content]:
+        return memory, memory, memory
+
 
 class Memory:
     """Implements Source, Sink and Content."""

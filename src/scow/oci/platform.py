@@ -6,7 +6,7 @@ Names are Go's; normalisation and the order of what can stand in for what follow
 
 from __future__ import annotations
 
-import os as _os
+import os
 
 from scow.errors import Invalid
 from scow.oci import fields
@@ -73,7 +73,7 @@ class Platform:
         architecture, variant = _normal_architecture(os, "")
         if architecture not in KNOWN_ARCHITECTURES or version or features:
             raise Invalid(f'"{text}": unknown operating system or architecture')
-        return cls("linux", architecture, "" if variant == "v7" and os == "arm" else variant)
+        return cls("linux", architecture, "" if variant == "v7" else variant)
 
     @classmethod
     def from_json(cls, doc: Mapping[str, Any], where: str = "platform") -> Self:
@@ -111,7 +111,7 @@ class Platform:
 
 def host() -> Platform:
     """This machine's platform, normalised."""
-    machine = _os.uname().machine
+    machine = os.uname().machine
     if machine.startswith("armv"):
         return Platform("linux", "arm", machine[3:5])
     return Platform("linux", _MACHINES.get(machine, machine))

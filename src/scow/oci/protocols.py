@@ -57,8 +57,9 @@ class Sink(Putter, Protocol):
 class Writer(Protocol):
     """One blob on its way in: resumable by key, invisible until ``commit``."""
 
-    offset: int
-    """How many bytes are kept so far; more than zero when an interrupted write goes on."""
+    @property
+    def offset(self) -> int:
+        """How many bytes are kept so far; more than zero when an interrupted write goes on."""
 
     def write(self, data: bytes) -> int:
         """Append ``data``; the number of bytes taken, which is all of them."""
