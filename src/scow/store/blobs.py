@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import os
 
-from scow.errors import Conflict, Corrupt, Denied, Error, NotFound, Unavailable
+from scow.errors import Conflict, Corrupt, Denied, Error, Invalid, NotFound, Unavailable
 from scow.oci.digest import LENGTHS, Digest, hasher
 from scow.store import locks
 
@@ -100,6 +100,7 @@ class BlobWriter:
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
         """Append; returns the number of bytes, always all of them."""
+        self._must_be_open()
         view = memoryview(data)
         done = 0
         while done < len(view):
@@ -114,6 +115,7 @@ class BlobWriter:
 
     def commit(self, expected: Digest | None = None, size: int | None = None) -> Digest:
         """Make the blob visible under its digest. Raises Corrupt, and forgets the bytes, if it is not as expected."""
+        self._must_be_open()
         found = Digest("sha256", self._sha256.hexdigest())
         if expected and expected.algorithm != "sha256":
             found = self._digest(expected.algorithm)
@@ -150,6 +152,10 @@ class BlobWriter:
 
     def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+    def _must_be_open(self) -> None:
+        if self._lock.fd < 0:
+            raise Invalid(f"the ingest {os.path.basename(self._lock.path)} is closed")
 
     def _catch_up(self) -> None:
         """Hash what an earlier writer left, so that the digest covers the whole blob."""

@@ -110,3 +110,10 @@ def _record(row: tuple[Any, ...]) -> ContainerRecord:
     return ContainerRecord(
         full, name, image, created, labels(label_text), tuple(json.loads(layers)), json.loads(config)
     )
+
+
+def free_name(state: State) -> str:
+    """A generated name that no container has now; :func:`add` still decides."""
+    from scow.store.names import generate
+
+    return generate(lambda name: state.row("SELECT 1 FROM containers WHERE name = ?", name) is not None)

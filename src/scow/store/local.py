@@ -56,6 +56,8 @@ class Local:
     def tag(self, name: str, root: Descriptor) -> None:
         """Let ``name`` stand for ``root``, and enter its image for this machine's platform, if it has one."""
         reference = Reference.parse(name)
+        if self._content.size(root.digest) != root.size:
+            raise NotFound(f"manifest {root.digest} is not in the store")
         images.tag(self._state, reference, self.enter(root), root)
 
     def enter(self, root: Descriptor, parent: Digest | None = None) -> Digest | None:

@@ -5,14 +5,19 @@ from __future__ import annotations
 import time
 
 _BILLION = 1_000_000_000
+_LIMIT = 1 << 63
 
 
 def parse_rfc3339(text: str) -> int:
-    """Nanoseconds since the epoch; 0 for an absent or unreadable time, which docker shows as such too."""
+    """Nanoseconds since the epoch; 0 for an absent or unreadable time, and for one that 64 bits cannot hold.
+
+    Go's zero time, the year 1, is of the last kind, and common in configs.
+    """
     try:
-        return _parse(text)
+        at = _parse(text)
     except ValueError:
         return 0
+    return at if -_LIMIT <= at < _LIMIT else 0
 
 
 def format_rfc3339(at: int) -> str:
