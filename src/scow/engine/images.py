@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from scow.store.images import ImageRecord
     from scow.store.store import Store
 
-__all__ = ["ImageRecord", "Images", "ImportRequest", "Pruned", "Removed"]
+
 
 FILTERS = ("before", "since", "dangling", "label", "reference", "until")
 PRUNE_FILTERS = ("until", "label", "label!", "dangling")
