@@ -14,8 +14,10 @@ import os
 import time
 
 from scow.errors import Conflict, Corrupt, NotFound, Unavailable
-from scow.oci import graph
+from scow.oci import graph, media_types
+from scow.oci.config import ImageConfig
 from scow.oci.digest import Digest
+from scow.oci.verify import read
 from scow.store import buildcache, images, leases, locks, usage
 from scow.store.blobs import Blobs
 from scow.store.content import Content, layer_size
@@ -90,10 +92,10 @@ def _mark(content: Content, node: Descriptor, found: set[str], depth: int) -> No
     if resource in found:
         return
     found.update((resource, leases.layer(node.digest)))
-    if depth < 0 or not graph.is_document(node):
-        return
     try:
-        below = graph.children(content, node)
+        if media_types.is_config(node.media_type):  # an image of another platform has no row, but perhaps layers
+            found.update(leases.layer(diff_id) for diff_id in ImageConfig(read(content, node)).diff_ids)
+        below = graph.children(content, node) if depth >= 0 else ()
     except (NotFound, Corrupt):  # an index may list what was never fetched; damage is for check to report
         return
     for child in below:
