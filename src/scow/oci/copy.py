@@ -19,7 +19,7 @@ from scow.values import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import BinaryIO
 
     from scow.oci.descriptor import Descriptor
@@ -58,7 +58,7 @@ def copy(
     """
     crew = Crew(jobs)
     job = _Copy(source, sink, crew, on, choice or Choice())
-    job.visit(root, None)
+    job.visit([root], None)
     crew.run()
     if job.unfinished():
         raise Corrupt(f"{root.digest}: contains itself")
@@ -76,6 +76,9 @@ class _Node:
         self.present = False
         self.waiting = 0
         self.parents: list[_Node] = []
+
+    def task(self, do: Callable[[_Node], None]) -> Callable[[], None]:
+        return lambda: do(self)
 
 
 class _Copy:
@@ -99,8 +102,16 @@ class _Copy:
             with self._telling:
                 self._on(event)
 
-    def visit(self, blob: Descriptor, parent: _Node | None) -> None:
-        """Meet a blob: the first time it becomes a task; ``parent`` waits for it unless it is there already."""
+    def visit(self, blobs: Sequence[Descriptor], parent: _Node | None) -> None:
+        """Meet blobs: each becomes a task the first time; all are told of before any begins, in their order."""
+        new = [node for blob in blobs if (node := self._meet(blob, parent))]
+        for node in new:
+            self.tell(Found(node.blob))
+        for node in new:
+            self.crew.add(node.task(self._begin))
+
+    def _meet(self, blob: Descriptor, parent: _Node | None) -> _Node | None:
+        """Let ``parent`` wait for the blob unless it is there already; its node if it is new."""
         with self._lock:
             new = blob.digest not in self._nodes
             depth = parent.depth + 1 if parent else 0
@@ -110,9 +121,7 @@ class _Copy:
             if node is not None and parent is not None:
                 node.parents.append(parent)
                 parent.waiting += 1
-        if new and node is not None:
-            self.tell(Found(blob))
-            self.crew.add(lambda: self._begin(node))
+        return node if new else None
 
     def _begin(self, node: _Node) -> None:
         blob = node.blob
@@ -122,8 +131,7 @@ class _Copy:
         doc = graph.document(self.source, blob)
         node.raw = doc.raw
         node.waiting = 1  # this visit itself, so that quick children do not finish the node before all are met
-        for child in self._wanted(graph.references(doc)):
-            self.visit(child, node)
+        self.visit(self._wanted(graph.references(doc)), node)
         return self._child_done(node)
 
     def _wanted(self, found: Sequence[Descriptor]) -> list[Descriptor]:
