@@ -1,0 +1,60 @@
+"""Settings of the namespaces: names and sysctls. They are written through the host's own /proc, before the pivot."""
+
+from __future__ import annotations
+
+import os
+
+from scow.errors import Invalid
+from scow.runtime.steps.root import Root, explain
+from scow.values import value
+
+
+@value
+class Names:
+    """The UTS namespace's host name and NIS domain name ("" leaves one as it is)."""
+
+    hostname: str
+    domainname: str = ""
+
+    def describe(self) -> str:
+        return f"names: {self.hostname} {self.domainname}".rstrip()
+
+    def execute(self, _root: Root) -> None:
+        for name, text in (("hostname", self.hostname), ("domainname", self.domainname)):
+            if text:
+                _write(f"kernel/{name}", text)
+
+
+@value
+class Sysctl:
+    """One kernel setting of a namespace the container owns (``plan`` has checked that it does)."""
+
+    key: str
+    text: str
+
+    def describe(self) -> str:
+        return f"sysctl: {self.key}={self.text}"
+
+    def execute(self, _root: Root) -> None:
+        try:
+            _write(self.path(), self.text)
+        except OSError as e:
+            raise explain(e, f'failed to write sysctl {self.key} = "{self.text}"') from None
+
+    def path(self) -> str:
+        """The file below /proc/sys: dots part the words, and a slash stands for a dot in one (sysctl(8))."""
+        if "/" in self.key.split(".")[0]:
+            words = self.key.split("/")
+        else:
+            words = [w.replace("/", ".") for w in self.key.split(".")]
+        if any(w in ("", ".", "..") for w in words):
+            raise Invalid(f"sysctl '{self.key}' is no name of a setting")
+        return "/".join(words)
+
+
+def _write(name: str, text: str) -> None:
+    fd = os.open(f"/proc/sys/{name}", os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, text.encode())
+    finally:
+        os.close(fd)
