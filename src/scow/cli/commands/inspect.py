@@ -20,7 +20,7 @@ def finders(args: Args, context: Context) -> dict[str, Callable[[str], dict[str,
     engine, size = context.engine, args.on("size")
     return {
         "container": lambda name: engine.containers.inspect(name, size=size),
-        "image": lambda name: engine.images.inspect(name),
+        "image": engine.images.inspect,
     }
 
 

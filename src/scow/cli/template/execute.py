@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from scow.cli.template.functions import FUNCTIONS, show, truth
+from scow.cli.template.functions import FUNCTIONS, truth
 from scow.cli.template.parse import Block, Chain, Literal, Parsed, Pipe, Text
+from scow.cli.template.show import show
 from scow.errors import Invalid
 
 TYPE_CHECKING = False

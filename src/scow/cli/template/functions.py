@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as _json
 
+from scow.cli.template.show import show
 from scow.errors import Invalid
 
 TYPE_CHECKING = False
@@ -15,21 +16,6 @@ if TYPE_CHECKING:
 def truth(v: Any) -> bool:
     """Go's notion: false, 0, nil, and anything empty are false."""
     return bool(v)
-
-
-def show(v: Any) -> str:
-    """What ``{{.X}}`` prints: fmt.Print's form of a value."""
-    if v is None:
-        return "<no value>"
-    if isinstance(v, bool):
-        return "true" if v else "false"
-    if isinstance(v, dict):
-        return "map[" + " ".join(f"{show(k)}:{show(v[k])}" for k in sorted(v, key=str)) + "]"
-    if isinstance(v, list | tuple):
-        return "[" + " ".join(show(x) for x in v) + "]"
-    if isinstance(v, float):
-        return f"{v:g}" if abs(v) < 1e21 else f"{v:e}"
-    return str(v)
 
 
 def _marshal(v: Any) -> str:

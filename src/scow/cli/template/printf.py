@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from scow.cli.template.functions import show
+from scow.cli.template.show import show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
