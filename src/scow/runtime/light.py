@@ -10,12 +10,8 @@ from scow.errors import Invalid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
-
-try:
-    from _json import encode_basestring_ascii, make_encoder, make_scanner
-except ImportError:
-    make_scanner = make_encoder = None
 
 
 class _Decoder:
@@ -40,7 +36,9 @@ def loads(text: str | bytes) -> Any:
     """The value of a JSON document; Invalid when it is none."""
     if isinstance(text, bytes):
         text = text.decode("utf-8", "surrogateescape")
-    if make_scanner is None:
+    try:
+        from _json import make_scanner
+    except ImportError:
         import json
 
         try:
@@ -49,7 +47,7 @@ def loads(text: str | bytes) -> Any:
             raise Invalid(f"not JSON: {e}") from None
     start = len(text) - len(text.lstrip(" \t\r\n"))
     try:
-        found, end = make_scanner(_Decoder())(text, start)
+        found, end = make_scanner(_Decoder())(text, start)  # type: ignore[arg-type]
     except StopIteration as e:
         raise Invalid(f"not JSON: no value at character {e.value}") from None
     except ValueError as e:
@@ -65,9 +63,20 @@ def _refuse(found: object) -> object:
 
 def dumps(found: object) -> str:
     """``found`` as compact ASCII JSON; keys keep their order."""
-    if make_encoder is None:
+    try:
+        from _json import encode_basestring_ascii, make_encoder
+    except ImportError:
         import json
 
         return json.dumps(found, separators=(",", ":"))
     encode = make_encoder({}, _refuse, encode_basestring_ascii, None, ":", ",", False, False, False)
     return "".join(encode(found, 0))
+
+
+def quoter() -> Callable[[str], str]:
+    """What turns a text into a JSON string and leaves characters outside ASCII as they are."""
+    try:
+        from _json import encode_basestring
+    except ImportError:
+        from json.encoder import py_encode_basestring as encode_basestring
+    return encode_basestring

@@ -21,13 +21,17 @@ _ORIGIN_LIMIT = 1 << 20
 
 
 def spawn(script: str, socket: int, args: tuple[str, ...] = ()) -> int:
-    """Run ``script`` (a path) in a session of its own, with ``socket`` as descriptor 3 and no other; its pid."""
+    """Run ``script`` (a path) in a session of its own, with ``socket`` as descriptor 3; its pid.
+
+    The standard streams are /dev/null: a supervisor outlives the terminal or pipe it was started from.
+    """
     binary = os.path.realpath(sys.executable)
     tree = _read_only(binary)
     path = f"/proc/self/fd/{tree}" if tree >= 0 else binary
     actions = [
         (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDWR, 0),
         (os.POSIX_SPAWN_DUP2, 0, 1),
+        (os.POSIX_SPAWN_DUP2, 0, 2),
         (os.POSIX_SPAWN_DUP2, socket, SOCKET),
     ]
     try:

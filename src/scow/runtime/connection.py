@@ -1,0 +1,60 @@
+"""One client of a supervisor: messages in, messages out, neither of which may block it.
+
+From the client, by first byte: ``S`` start, ``A<flags>`` attach (i, o, e: which streams), ``I<data>`` stdin, ``C`` stdin
+has ended, ``R<rows> <columns>`` terminal size, ``W`` tell me the exit code, ``K<signal>``, ``T`` no more restarts, ``P``
+pause, ``U`` resume, ``E`` exec (a memory file with the process, then three streams, come with it), ``D`` I will remove the
+container, ``d`` I have removed it.
+
+To the client: ``+<text>`` done, ``-<json>`` failed, ``c`` created, ``s`` started, ``w<text>`` a warning, ``o<data>``
+``e<data>`` output, ``t`` a terminal's master, ``X<code> <oom>`` exit.
+"""
+
+from __future__ import annotations
+
+from scow.runtime.channel import Channel
+
+FULL = 1 << 20
+"""Output a client may leave unread before the container's own writes have to wait for it."""
+
+
+class Connection:
+    """A client's end, with what it has asked for and what it has not read yet."""
+
+    __slots__ = ("attached", "channel", "claims", "control", "feeds", "queue", "queued", "waits")
+
+    def __init__(self, channel: Channel, *, control: bool = False) -> None:
+        channel.socket.setblocking(False)
+        self.channel = channel
+        self.control = control
+        self.attached = b""
+        self.feeds = self.waits = self.claims = False
+        self.queue: list[tuple[bytes, tuple[int, ...]]] = []
+        self.queued = 0
+
+    def fileno(self) -> int:
+        """The descriptor, for poll."""
+        return self.channel.fileno()
+
+    def full(self) -> bool:
+        """Whether the container has to wait for this client."""
+        return self.queued > FULL
+
+    def send(self, message: bytes, fds: tuple[int, ...] = ()) -> None:
+        """Send now or, if the client does not read, later (``flush``)."""
+        if not self.queue:
+            try:
+                self.channel.send(message, fds)
+                return
+            except BlockingIOError:
+                pass
+        self.queue.append((message, fds))
+        self.queued += len(message)
+
+    def flush(self) -> None:
+        """Send what is waiting, as far as it goes."""
+        while self.queue:
+            try:
+                self.channel.send(*self.queue[0])
+            except BlockingIOError:
+                return
+            self.queued -= len(self.queue.pop(0)[0])

@@ -1,0 +1,48 @@
+"""Arithmetic on IPv4 addresses and subnets; ``ipaddress`` would cost an import on every container start."""
+
+from __future__ import annotations
+
+import socket
+import struct
+
+from scow.errors import Invalid
+
+
+def number(address: str) -> int:
+    """An address as a number; Invalid if it is none in dotted form."""
+    try:
+        return int(struct.unpack(">I", socket.inet_pton(socket.AF_INET, address))[0])
+    except (OSError, ValueError):
+        raise Invalid(f"{address!r} is not an IPv4 address") from None
+
+
+def text(n: int) -> str:
+    """A number as an address."""
+    return socket.inet_ntop(socket.AF_INET, struct.pack(">I", n))
+
+
+def parse(subnet: str) -> tuple[int, int]:
+    """``10.1.0.0/16`` as (first address, prefix); Invalid if it is no subnet or has host bits."""
+    address, slash, length = subnet.partition("/")
+    if not slash or not length.isdigit() or not 1 <= int(length) <= 30:
+        raise Invalid(f"invalid subnet {subnet!r}", "write it like 10.1.0.0/16")
+    first, prefix = number(address), int(length)
+    if first & (size(prefix) - 1):
+        raise Invalid(f"invalid subnet {subnet!r}: it has host bits set")
+    return first, prefix
+
+
+def size(prefix: int) -> int:
+    """How many addresses a subnet has."""
+    return 1 << (32 - prefix)
+
+
+def overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether two (first address, prefix) share an address."""
+    shift = 32 - min(one[1], other[1])
+    return one[0] >> shift == other[0] >> shift
+
+
+def mac(address: str) -> str:
+    """The hardware address docker derives from an address, so that a reused address needs no new ARP entry."""
+    return "02:42:" + struct.pack(">I", number(address)).hex(":")

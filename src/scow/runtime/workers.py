@@ -1,0 +1,103 @@
+"""What a supervisor has done by a child of its own, so that what it takes to do it never weighs on the supervisor.
+
+A child is forked from a bare interpreter of one thread, imports what it needs, reports on a channel and ends.
+"""
+
+from __future__ import annotations
+
+import os
+
+from scow.runtime import light
+from scow.runtime.channel import Channel, pair, read_memory
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+def fork(work: Callable[[Channel], None]) -> tuple[int, Channel]:
+    """Run ``work`` in a child with one end of a channel: (its pid, the other end)."""
+    ours, theirs = pair()
+    pid = os.fork()
+    if pid:
+        os.close(theirs)
+        return pid, Channel(ours)
+    code = 1
+    try:
+        os.dup2(theirs, 3, inheritable=False)
+        os.closerange(4, 1 << 16)
+        work(Channel(3))
+        code = 0
+    except BaseException as e:
+        from scow.runtime.init import CREATE_FAILED, report
+
+        report(Channel(3), e, CREATE_FAILED)
+    finally:
+        os._exit(code)
+
+
+def create(channel: Channel) -> None:
+    """Make the container: load everything, wait for the order, then act on it.
+
+    In: one message with the order (a memory file) and the three streams. Out: ``p`` the init's pid and cgroup, then what the
+    init reports, and ``n`` once the networks are up.
+    """
+    from scow.kernel import cgroup, namespaces
+    from scow.runtime import bundle, creator
+    from scow.runtime.privileges import compile_filter
+    from scow.runtime.spec import default_spec
+
+    hierarchy = cgroup.detect()
+    compile_filter(default_spec()["linux"]["seccomp"])
+    message, fds = channel.receive()
+    if not message:
+        return
+    order = light.loads(read_memory(fds[0]))
+    wanted = bundle.from_json(order["bundle"])
+    size = order.get("size") or (0, 0)
+    request = creator.Request(wanted, channel, tuple(fds[1:4]), sibling=True, size=(size[0], size[1]))
+    born = creator.create(request, hierarchy)
+    report = {"pid": born.pid, "cgroup": born.cgroup, "groups": born.groups}
+    channel.send(b"p" + light.dumps(report).encode())
+    try:
+        endpoints = connect(wanted.id, born.pid, order.get("networks") or [])
+    except BaseException:
+        namespaces.pidfd_send_signal(born.pidfd, 9)
+        raise
+    channel.send(b"n" + light.dumps(endpoints).encode())
+
+
+def connect(name: str, pid: int, networks: list[Any]) -> list[dict[str, Any]]:
+    """Attach the network namespace of ``pid`` to each network; the endpoints as JSON."""
+    if not networks:
+        return []
+    from scow.runtime import net
+    from scow.values import asdict
+
+    fd = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return [asdict(net.attach(network, name, fd)) for network in networks]
+    finally:
+        os.close(fd)
+
+
+def clean(state: dict[str, Any]) -> None:
+    """Remove what a container's end leaves on the host: its cgroup, with whoever is still in it, and its addresses."""
+    from scow.kernel import cgroup
+
+    if state.get("cgroup"):
+        group = cgroup.open_group(state["cgroup"])
+        group.kill()
+        group.remove()
+    for network in state.get("networks") or []:
+        from scow.runtime import net
+
+        net.detach(network, state["id"])
+
+
+def freeze(state: dict[str, Any], on: bool) -> None:
+    """Stop all processes of a container where they are, or let them go on."""
+    from scow.kernel import cgroup
+
+    cgroup.open_group(state["cgroup"]).freeze(on)
