@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from scow.store.content import Content
     from scow.store.leases import Lease, Leases
     from scow.store.local import Local
+    from scow.store.snapshots import Snapshotter
 
 
 class Store:
@@ -30,7 +31,14 @@ class Store:
         """Blobs by digest."""
         from scow.store.content import Content
 
-        return Content(self.paths, None)
+        return Content(self.paths, self.layers)
+
+    @lazy
+    def layers(self) -> Snapshotter:
+        """Layers, and the snapshots that stand on them."""
+        from scow.store.snapshots import Snapshotter
+
+        return Snapshotter(self.paths)
 
     @lazy
     def leases(self) -> Leases:
