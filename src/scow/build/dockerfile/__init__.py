@@ -6,7 +6,9 @@ Speaks docker/dockerfile 1.26. Bytes -> ``reader`` (logical lines) -> ``words`` 
 
 from __future__ import annotations
 
+from scow.build.dockerfile.convert.converter import convert
 from scow.build.dockerfile.errors import DockerfileError
+from scow.build.dockerfile.options import Conversion, Options
 from scow.build.dockerfile.parser import Dockerfile, parse
 
-__all__ = ["Dockerfile", "DockerfileError", "parse"]
+__all__ = ["Conversion", "Dockerfile", "DockerfileError", "Options", "convert", "parse"]

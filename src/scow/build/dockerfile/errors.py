@@ -42,7 +42,7 @@ class DockerfileError(Invalid):
         placed = DockerfileError(prefix + self.message, self.near, self.hint)
         placed.filename, placed.lines = source.filename, source.lines
         placed.line, placed.end_line = max(at.start, 1), max(at.end, at.start, 1)
-        placed.column = 0
+        placed.status, placed.exit_code = self.status, self.exit_code
         if self.near:
             placed.line, placed.column = source.locate(at, self.near) or (placed.line, 0)
         placed.text = source.line(placed.line)
