@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from scow.store.store import Store
 
 
-
 FILTERS = ("before", "since", "dangling", "label", "reference", "until")
 PRUNE_FILTERS = ("until", "label", "label!", "dangling")
 
@@ -156,7 +155,7 @@ class Images:
             raise Conflict(f"conflict: {problem}")
 
     def _is_running(self, container: str) -> bool:
-        from scow.runtime.state import is_running
+        from scow.runtime.statefile import is_running
 
         return is_running(self.store.paths.container_run(container))
 
