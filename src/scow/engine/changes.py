@@ -38,7 +38,9 @@ def apply(config: ImageConfig, changes: Iterable[str]) -> ImageConfig:
         text = change.strip()
         word = text.split(None, 1)[0] if text else ""
         if word.upper() not in FIELDS:
-            raise Invalid(f"{word or repr(change)} is not a valid change command", hint=f"use one of {', '.join(FIELDS)}")
+            raise Invalid(
+                f"{word or repr(change)} is not a valid change command", hint=f"use one of {', '.join(FIELDS)}"
+            )
         if "\n" in text:
             raise Invalid(f"a change is one instruction on one line: {text!r}")
         lines.append(text)

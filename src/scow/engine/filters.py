@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from scow.errors import Invalid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterable, Mapping
 
 
@@ -51,6 +50,8 @@ def labels_match(found: Mapping[str, list[str]], labels: Mapping[str, str], name
 
 def glob(pattern: str) -> re.Pattern[str]:
     """Go's path.Match as a regular expression: ``*`` and ``?`` stop at slashes. Invalid for a bad pattern."""
+    import re
+
     out, i = "", 0
     while i < len(pattern):
         c = pattern[i]
@@ -79,6 +80,8 @@ def since_text(text: str, now: float) -> int:
 
     RFC 3339, seconds since 1970, or a duration back from ``now`` (seconds). Invalid for anything else.
     """
+    import re
+
     if re.fullmatch(r"\d+(\.\d{1,9})?", text):
         whole, _, fraction = text.partition(".")
         return int(whole) * 10**9 + int((fraction + "0" * 9)[:9])
@@ -91,6 +94,7 @@ def since_text(text: str, now: float) -> int:
 
 def _moment(text: str) -> int:
     import calendar
+    import re
     import time
 
     match = re.fullmatch(

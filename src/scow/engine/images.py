@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 from scow.engine import filters
-from scow.engine.imagejson import HistoryEntry, familiar, history, inspect
 from scow.errors import Conflict, Invalid, NotFound
 from scow.oci.reference import Reference
 from scow.store import containers as container_rows
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any, BinaryIO
 
+    from scow.engine.imagejson import HistoryEntry
     from scow.oci.config import ImageConfig
     from scow.store.images import ImageRecord
     from scow.store.store import Store
@@ -90,10 +90,14 @@ class Images:
 
     def inspect(self, text: str) -> dict[str, Any]:
         """The image as docker shows it."""
+        from scow.engine.imagejson import inspect
+
         return inspect(self.store, self.find(text))
 
     def history(self, text: str) -> list[HistoryEntry]:
         """How it was made, newest first."""
+        from scow.engine.imagejson import history
+
         return history(self.store, self.find(text))
 
     def tag(self, source: str, target: str) -> None:
@@ -253,7 +257,7 @@ def _matching(record: ImageRecord, patterns: Iterable[str]) -> ImageRecord | Non
 
     def fits(name: str, pattern: str) -> bool:
         expression = filters.glob(pattern)
-        shown = familiar(name)
+        shown = Reference.parse(name).familiar()
         repository = shown.rpartition("@")[0] if "@" in shown else shown.rpartition(":")[0]
         return any(expression.fullmatch(form) for form in (shown, repository, name))
 
