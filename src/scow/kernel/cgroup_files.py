@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import time
 
 from scow.kernel.syscall import oserror
 from scow.values import value
 
+SIGKILL = 9
 _REMOVE_SECONDS = 2.0
 _KILL_SECONDS = 10.0
 
@@ -127,7 +127,7 @@ def remove(directory: str) -> None:
         delay = min(delay * 2, 0.05)
 
 
-def signal_all(directory: str, sig: int = signal.SIGKILL) -> bool:
+def signal_all(directory: str, sig: int = SIGKILL) -> bool:
     """Send ``sig`` to every process of a group; False if there was none."""
     pids = processes(directory)
     for pid in pids:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 
 from scow.errors import Unsupported
@@ -76,7 +75,7 @@ class V2:
         if os.path.exists(f"{self.directory}/cgroup.kill"):  # Linux 5.14
             files.write(self.directory, "cgroup.kill", 1)
         else:
-            files.signal_all(self.directory, signal.SIGKILL)
+            files.signal_all(self.directory)
         files.kill_until_empty(self.directory)
 
     def stats(self) -> files.Stats:

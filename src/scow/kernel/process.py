@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
-import socket
 
 from scow.errors import Invalid
 from scow.kernel.syscall import check, syscall
@@ -14,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+SIGKILL = 9
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
 PR_SET_KEEPCAPS = 8
@@ -55,7 +54,7 @@ def prctl(option: int, *args: int | bytes) -> int:
     return check("prctl", option, *args, path=f"option {option}")
 
 
-def set_parent_death_signal(sig: int = signal.SIGKILL, parent: int | None = None) -> None:
+def set_parent_death_signal(sig: int = SIGKILL, parent: int | None = None) -> None:
     """Get ``sig`` when the *thread* that forked us ends; with ``parent`` (its pid), at once if it has ended already."""
     prctl(PR_SET_PDEATHSIG, sig)
     if parent is not None and os.getppid() != parent:
@@ -153,6 +152,8 @@ def set_personality(domain: str) -> None:
 
 def sethostname(name: str) -> None:
     """The UTS namespace's host name."""
+    import socket
+
     socket.sethostname(name)
 
 
