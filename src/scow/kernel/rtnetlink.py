@@ -27,6 +27,7 @@ from scow.values import value
 _NEWLINK, _DELLINK, _GETLINK, _NEWADDR, _GETADDR, _NEWROUTE, _GETROUTE = 16, 17, 18, 20, 22, 24, 26
 _ADDRESS, _IFNAME, _MTU, _MASTER, _LINKINFO, _AF_SPEC, _NET_NS_FD = 1, 3, 4, 10, 18, 26, 28
 _INFO_KIND, _INFO_DATA, _VETH_PEER, _ADDR_GEN_MODE = 1, 2, 1, 8
+_INFO_SLAVE_KIND, _INFO_SLAVE_DATA, _BRPORT_MODE = 4, 5, 4
 _ACK = NLM_F_ACK
 _NEW = NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL
 _UP = 1
@@ -118,6 +119,16 @@ def no_ipv6_request(name: str) -> Message:
         _ifinfo() + attr(_IFNAME, text(name)) + nest(_AF_SPEC, nest(socket.AF_INET6, attr(_ADDR_GEN_MODE, b"\x01")))
     )
     return Message(_NEWLINK, _ACK, payload, f"set {name} addrgenmode none")
+
+
+def hairpin_request(name: str) -> Message:
+    """Let a port of a bridge send frames back to where they came from.
+
+    With bridge-nf-call-iptables a packet from a container to its own published port is translated inside the bridge.
+    """
+    data = nest(_INFO_SLAVE_DATA, attr(_BRPORT_MODE, b"\x01"))
+    payload = _ifinfo() + attr(_IFNAME, text(name)) + nest(_LINKINFO, attr(_INFO_SLAVE_KIND, text("bridge")), data)
+    return Message(_NEWLINK, _ACK, payload, f"set {name} hairpin on")
 
 
 def change_request(index: int, *, name: str = "", mtu: int = 0, mac: str = "", master: int | None = None) -> Message:

@@ -80,6 +80,7 @@ def _connect(nl: Netlink, link: rtnetlink.Link, container_id: str, netns: int, e
                 [
                     rtnetlink.veth_request(rtnetlink.Veth(name, end.interface, netns, link.index, link.mtu, end.mac)),
                     rtnetlink.no_ipv6_request(name),
+                    rtnetlink.hairpin_request(name),
                     rtnetlink.up_request(name),
                 ]
             )

@@ -19,11 +19,11 @@ _STANDARD_MTU = 1500
 def ensure(nl: Netlink, network: NetworkConfig) -> tuple[rtnetlink.Link, tuple[str, ...]]:
     """The bridge, up, with its address and rules, and warnings; the caller holds ``network.lock``."""
     link = rtnetlink.find_link(nl, network.interface)
+    if link is not None and link.kind != "bridge":
+        raise Conflict(f"interface {network.interface} exists and is no bridge")
     # It is switched on last: one that is up is complete.
     if link is None or not link.up:
         link = _make(nl, network, link)
-    elif link.kind != "bridge":
-        raise Conflict(f"interface {network.interface} exists and is no bridge")
     return link, firewall.ensure(network)
 
 

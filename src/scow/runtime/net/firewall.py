@@ -50,7 +50,7 @@ def _network_rules(network: NetworkConfig) -> list[tuple[str, tuple[bytes, ...]]
     address, _, prefix = network.subnet.partition("/")
     inside = x.network(address, int(prefix), source=True)
     accept, drop = x.verdict(x.ACCEPT), x.verdict(x.DROP)
-    # route_localnet lets packets with 127.x in through the bridge, which must not reach services on the host's loopback.
+    # route_localnet lets packets with 127.x in through the bridge: keep them from services on the host's loopback.
     rules = [
         ("guard", (x.iif(bridge), x.network(*_LOOPBACK, source=False), drop)),
         ("guard", (x.iif(bridge), x.network(*_LOOPBACK, source=True), drop)),

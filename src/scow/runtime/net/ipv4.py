@@ -44,5 +44,5 @@ def overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
 
 
 def mac(address: str) -> str:
-    """The hardware address docker derives from an address, so that a reused address needs no new ARP entry."""
+    """The hardware address docker long derived from an address, so that a reused address needs no new ARP entry."""
     return "02:42:" + struct.pack(">I", number(address)).hex(":")

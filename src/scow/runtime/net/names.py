@@ -36,7 +36,7 @@ def host_hosts(text: str, extra: Iterable[tuple[str, str]] = ()) -> str:
 
 
 def parse_extra_host(word: str, gateway: str = "") -> tuple[str, str]:
-    """``--add-host NAME:ADDRESS`` or ``NAME=ADDRESS`` as (name, address); "host-gateway" is the network's ``gateway``."""
+    """``--add-host NAME:ADDRESS`` or ``NAME=ADDRESS`` as (name, address); "host-gateway" is ``gateway``."""
     at = min((i for i in (word.find("="), word.find(":")) if i > 0), default=-1)
     name, address = (word[:at], word[at + 1 :]) if at > 0 else ("", "")
     address = address[1:-1] if address.startswith("[") and address.endswith("]") else address

@@ -68,14 +68,22 @@ def interface_name(name: str, run_dir: str) -> str:
     return "scow-" + hashlib.sha256(f"{os.path.realpath(run_dir)}\0{name}".encode()).hexdigest()[:8]
 
 
-def create(name: str, run_dir: str, *, subnet: str = "", gateway: str = "", internal: bool = False) -> NetworkConfig:
-    """A bridge network with a free subnet unless one is given; nothing is made in the kernel before the first
-    ``attach``.
+def create(
+    name: str,
+    run_dir: str,
+    *,
+    subnet: str = "",
+    gateway: str = "",
+    internal: bool = False,
+    taken: Iterable[str] = (),
+) -> NetworkConfig:
+    """A bridge network with a free subnet unless one is given; the first ``attach`` makes it in the kernel.
 
-    Conflict if the subnet is in use on this host.
+    ``taken`` are subnets of networks that may not be up now. Conflict if the subnet is in use on this host.
     """
     with Netlink() as nl:
         used = _in_use(nl)
+    used += [ipv4.parse(s) for s in (*taken, *_saved_subnets(f"{run_dir}/net")) if s]
     if not subnet:
         subnet = choose_subnet(used)
     elif any(ipv4.overlap(ipv4.parse(subnet), other) for other in used):
@@ -123,8 +131,16 @@ def _in_use(nl: Netlink) -> list[tuple[int, int]]:
     return used
 
 
-def default_network(run_dir: str) -> NetworkConfig:
-    """The network "bridge" of a run directory, chosen at its first use since boot and kept there as JSON."""
+def _saved_subnets(directory: str) -> list[str]:
+    names = os.listdir(directory) if os.path.isdir(directory) else []
+    return [load(directory, n.removesuffix(".json")).subnet for n in names if n.endswith(".json")]
+
+
+def default_network(run_dir: str, taken: Iterable[str] = ()) -> NetworkConfig:
+    """The network "bridge" of a run directory, chosen at its first use since boot and kept there as JSON.
+
+    ``taken`` are subnets of other networks that may not be up now.
+    """
     directory = f"{run_dir}/net"
     try:
         return load(directory, DEFAULT)
@@ -134,7 +150,7 @@ def default_network(run_dir: str) -> NetworkConfig:
         try:
             return load(directory, DEFAULT)
         except NotFound:
-            network = _adopt(interface_name(DEFAULT, run_dir)) or create(DEFAULT, run_dir)
+            network = _adopt(interface_name(DEFAULT, run_dir)) or create(DEFAULT, run_dir, taken=taken)
             save(directory, network)
             return network
 

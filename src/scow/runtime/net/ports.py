@@ -61,7 +61,8 @@ def _bind(m: PortMapping) -> tuple[int, int]:
     where = f"{m.host_ip or '0.0.0.0'}:{m.host_port}"  # noqa: S104
     try:
         sock.bind((m.host_ip, m.host_port))
-        return sock.detach(), m.host_port or _port_of(sock)
+        port = int(sock.getsockname()[1])
+        return sock.detach(), port
     except OSError as e:
         sock.close()
         if e.errno == errno.EADDRINUSE:
@@ -72,7 +73,3 @@ def _bind(m: PortMapping) -> tuple[int, int]:
             hint = "use a port from 1024 on, or lower net.ipv4.ip_unprivileged_port_start"
             raise Denied(f"bind for {where} failed: permission denied", hint) from None
         raise
-
-
-def _port_of(sock: socket.socket) -> int:
-    return int(sock.getsockname()[1])
