@@ -89,7 +89,9 @@ class Snapshotter:
     def view(self, parent: Parent) -> tuple[Mount, ...]:
         """The mounts that show ``parent`` read-only."""
         lowers = self.lowers(parent)
-        return (overlay.read_only([*lowers, *self._empty()][: max(2, len(lowers))], userxattr=self.userxattr),)
+        if len(lowers) < 2:
+            lowers = list(dict.fromkeys([*lowers, *self._empty()]))[:2]
+        return (overlay.read_only(lowers, userxattr=self.userxattr),)
 
     def commit(self, key: Key, *, epoch: int | None = None) -> Layer:
         """Make a layer of what was changed in ``key``; the snapshot stays. ``epoch`` (seconds) limits times."""
