@@ -33,7 +33,8 @@ def apply(config: ImageConfig, changes: Iterable[str]) -> ImageConfig:
 
     Errors: Invalid in docker's words for an instruction that is none of these, DockerfileError (Invalid) for a bad one.
     """
-    lines, touched = [], set()
+    lines: list[str] = []
+    touched: set[str] = set()
     for change in changes:
         text = change.strip()
         word = text.split(None, 1)[0] if text else ""

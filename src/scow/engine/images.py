@@ -159,9 +159,9 @@ class Images:
             raise Conflict(f"conflict: {problem}")
 
     def _is_running(self, container: str) -> bool:
-        from scow.runtime.statefile import is_running
+        from scow.runtime.statefile import owner
 
-        return is_running(self.store.paths.container_run(container))
+        return owner(self.store.paths.container_run(container)) != 0
 
     def _delete(self, record: ImageRecord, *, prune: bool) -> list[Removed]:
         """Forget an image without names, then parents that have become dangling, then collect what nobody needs."""
