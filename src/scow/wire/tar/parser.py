@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from scow.errors import Corrupt
 from scow.wire.tar import pax, sparse
 from scow.wire.tar.entry import Entry
 from scow.wire.tar.header import BLOCK, ZERO, decode, fail, number
@@ -45,13 +46,19 @@ class Parser:
         self._solid = 0  # the stream must reach at least here
         self._fed = 0
         self._held = b""
+        self._wrong: Corrupt | None = None
 
     def step(self, block: bytes) -> Entry | None:
         """Take the ``want`` bytes at ``next``; the entry they complete, or None."""
         return self._take(block)
 
     def feed(self, chunk: bytes | bytearray | memoryview) -> list[Entry]:
-        """Take the next piece of the stream, of any size; the entries whose headers are complete now."""
+        """Take the next piece of the stream, of any size; the entries whose headers are complete now.
+
+        What is wrong behind them is raised by the next call.
+        """
+        if self._wrong is not None:
+            raise self._wrong
         found: list[Entry] = []
         base = self._fed
         self._fed = end = base + len(chunk)
@@ -60,10 +67,16 @@ class Parser:
             base -= len(self._held)
             view = self._held + view
             self._held = b""
-        while not self.ended and (stop := self.next + self.want) <= end:
-            entry = self._take(bytes(view[self.next - base : stop - base]))
-            if entry is not None:
-                found.append(entry)
+        try:
+            while not self.ended and (stop := self.next + self.want) <= end:
+                entry = self._take(bytes(view[self.next - base : stop - base]))
+                if entry is not None:
+                    found.append(entry)
+        except Corrupt as e:
+            self._wrong = e
+            if not found:
+                raise
+            return found
         if not self.ended and self.next < end:
             self._held = bytes(view[self.next - base :])
         return found
@@ -77,6 +90,8 @@ class Parser:
 
         As for Go, the archive may end without zero blocks, after one of them, or within the padding of the last file.
         """
+        if self._wrong is not None:
+            raise self._wrong
         if self.ended:
             return
         if size < self._solid:

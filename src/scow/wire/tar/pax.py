@@ -116,7 +116,7 @@ def _unquote(name: bytes) -> bytes:
         return name
     first, *rest = name.split(b"%")
     try:
-        return first + b"".join(binascii.unhexlify(part[:2]) + part[2:] for part in rest)
+        return first + b"".join(binascii.unhexlify(part[:2] or b"?") + part[2:] for part in rest)
     except binascii.Error:
         raise ValueError("malformed attribute name") from None
 

@@ -110,6 +110,23 @@ class PaxMap:
         return True
 
 
+def whole_blocks(runs: Runs, size: int) -> Runs:
+    """The runs widened to whole blocks, and an empty one at the end of the file: GNU tar takes every run to begin a
+    block of the archive, and the end of the last to be the end of the file.
+    """
+    wide: list[tuple[int, int]] = []
+    end = 0
+    for offset, length in runs:
+        if not length:
+            continue
+        start, stop = offset & -BLOCK, min(offset + length + BLOCK - 1 & -BLOCK, size)
+        if wide and start <= end:
+            start = wide.pop()[0]
+        wide.append((start, stop - start))
+        end = stop
+    return tuple(wide) if end == size else (*wide, (size, 0))
+
+
 def encode(runs: Runs) -> bytes:
     """The map of form 1.0, padded to whole blocks."""
     text = b"%d\n" % len(runs) + b"".join(b"%d\n%d\n" % run for run in runs)

@@ -13,7 +13,7 @@ from scow.errors import Invalid, Unavailable
 from scow.wire.tar.encode import PADDING, header
 from scow.wire.tar.entry import Entry, stored
 from scow.wire.tar.header import BLOCK, ZERO, text
-from scow.wire.tar.sparse import check, encode
+from scow.wire.tar.sparse import check, encode, whole_blocks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,8 +109,9 @@ class Writer:
             raise Invalid(f"{text(entry.name)}: {e}") from None
         if data is None or entry.kind != "file":
             raise Invalid(f"{text(entry.name)} is sparse but has no data")
+        runs = whole_blocks(runs, entry.size)
         table = encode(runs)
-        size = len(table) + stored(entry)
+        size = len(table) + sum(length for _, length in runs)
         base = b"GNUSparseFile.0/" + entry.name.rpartition(b"/")[2]
         extra = {b"major": b"1", b"minor": b"0", b"name": entry.name, b"realsize": b"%d" % entry.size}
         if b"\0" in entry.name:
