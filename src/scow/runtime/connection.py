@@ -20,14 +20,14 @@ FULL = 1 << 20
 class Connection:
     """A client's end, with what it has asked for and what it has not read yet."""
 
-    __slots__ = ("attached", "channel", "claims", "control", "feeds", "queue", "queued", "waits")
+    __slots__ = ("attached", "channel", "claims", "closed", "control", "feeds", "queue", "queued", "waits")
 
     def __init__(self, channel: Channel, *, control: bool = False) -> None:
         channel.socket.setblocking(False)
         self.channel = channel
         self.control = control
         self.attached = b""
-        self.feeds = self.waits = self.claims = False
+        self.feeds = self.waits = self.claims = self.closed = False
         self.queue: list[tuple[bytes, tuple[int, ...]]] = []
         self.queued = 0
 
@@ -41,6 +41,8 @@ class Connection:
 
     def send(self, message: bytes, fds: tuple[int, ...] = ()) -> None:
         """Send now or, if the client does not read, later (``flush``)."""
+        if self.closed:
+            return
         if not self.queue:
             try:
                 self.channel.send(message, fds)
@@ -49,6 +51,13 @@ class Connection:
                 pass
         self.queue.append((message, fds))
         self.queued += len(message)
+
+    def close(self) -> None:
+        """The client has gone; what is still to be said to it is not said."""
+        self.closed = True
+        self.queue.clear()
+        self.queued = 0
+        self.channel.close()
 
     def flush(self) -> None:
         """Send what is waiting, as far as it goes."""

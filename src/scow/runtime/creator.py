@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
 
 from scow.errors import Error
-from scow.kernel import cgroup, namespaces
+from scow.kernel import cgroup, namespaces, process
 from scow.kernel.cgroup_v1 import V1
 from scow.kernel.cgroup_v2 import V2
 from scow.runtime import init, privileges
@@ -142,7 +141,7 @@ def _clone(birth: init.Birth, group: Cgroup, *, sibling: bool) -> tuple[int, int
             namespaces.write_id_maps(pid, *[_rows(birth.bundle.spec, f"{kind}Mappings") for kind in ("uid", "gid")])
             os.write(maps[1], b"m")
         except BaseException:
-            namespaces.pidfd_send_signal(pidfd, signal.SIGKILL)
+            namespaces.pidfd_send_signal(pidfd, process.SIGKILL)
             raise
         finally:
             os.close(maps[1])

@@ -8,12 +8,11 @@ its terminal, ``r`` ready, ``-`` what went wrong. It then waits for ``S``. The c
 from __future__ import annotations
 
 import os
-import signal
 
 from scow.errors import Error
 from scow.kernel import process
 from scow.kernel.namespaces import CLONE_NEWCGROUP, unshare
-from scow.runtime import light, privileges, program
+from scow.runtime import light, privileges, program, reaper
 from scow.runtime.spec import INIT
 from scow.runtime.steps.console import take_terminal
 from scow.values import value
@@ -37,7 +36,10 @@ _ERROR_EXIT = 255
 
 @value
 class Birth:
-    """What an init is born with: what to do, the channel to report on, its standard streams."""
+    """What an init is born with: what to do, the channel to report on, its standard streams.
+
+    ``cgroup`` is to be joined (v1; on v2 it is there already); ``waits`` for the go-ahead.
+    """
 
     bundle: Bundle
     steps: tuple[Step, ...]
@@ -46,6 +48,7 @@ class Birth:
     stdio: tuple[int, ...]
     cgroup: Cgroup | None
     filter: Filter | None
+    waits: bool = True
 
 
 def main(birth: Birth, maps: int = -1) -> NoReturn:
@@ -90,7 +93,7 @@ def docker_exit_code(message: str) -> int:
 
 
 def _run(birth: Birth) -> None:
-    process.set_parent_death_signal(signal.SIGKILL)
+    process.set_parent_death_signal()
     process.set_dumpable(False)  # whoever shares our pid namespace cannot look into us while we are still the host's
     spec = birth.bundle.spec
     if birth.cgroup is not None:
@@ -123,17 +126,15 @@ def start(birth: Birth, spec: dict[str, Any], *, builtin: bool = False) -> NoRet
         channel.send(b"w" + f"capabilities this host does not have: {' '.join(sets.missing)}".encode())
     privileges.become(who, sets, (spec.get("user") or {}).get("umask"))
     path = program.find(spec["args"][0] if spec.get("args") else "", env)
-    process.set_parent_death_signal(signal.SIGKILL)  # the change of ids has cleared it
+    process.set_parent_death_signal()  # the change of ids has cleared it
     default_signals()
     channel.send(b"r")
-    if channel.receive()[0] != b"S":
+    if birth.waits and channel.receive()[0] != b"S":
         os._exit(0)  # our supervisor is gone, or does not want us any more
-    if builtin:
-        from scow.runtime.reaper import reap
-
-        reap(channel)
     process.close_range(3, cloexec=True)
     privileges.confine(sets, birth.filter, no_new_privileges=bool(spec.get("noNewPrivileges")))
+    if builtin:
+        reaper.split()
     execute(path, spec["args"], env)
 
 
@@ -150,8 +151,10 @@ def take_streams(stdio: tuple[int, ...], uid: int) -> None:
 
 def default_signals() -> None:
     """The interpreter ignores SIGPIPE and SIGXFSZ, and an ignored signal stays ignored across execve."""
-    for sig in (signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(sig, signal.SIG_DFL)
+    import _signal
+
+    for sig in (_signal.SIGPIPE, _signal.SIGXFSZ):
+        _signal.signal(sig, _signal.SIG_DFL)
 
 
 def execute(path: str, args: list[str], env: dict[str, str]) -> NoReturn:
@@ -159,5 +162,5 @@ def execute(path: str, args: list[str], env: dict[str, str]) -> NoReturn:
     try:
         os.execve(path, args, env)  # noqa: S606
     except OSError as e:
-        os.write(2, f"exec {path}: {(e.strerror or '').lower()}\n".encode())
+        os.write(2, f"exec {path}: {program.reason(e)}\n".encode())
     os._exit(_ERROR_EXIT)

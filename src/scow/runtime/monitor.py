@@ -10,6 +10,7 @@ import os
 import select
 import time
 
+from scow.errors import Error
 from scow.runtime import light, statefile, workers
 from scow.runtime.channel import Channel, memory_file, read_memory
 from scow.runtime.connection import Connection
@@ -20,6 +21,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+    from scow.runtime.execs import Session
 
     Handler = Callable[[int], None]
 
@@ -45,7 +48,7 @@ class Monitor:
         self.failed: dict[str, Any] | None = None
         self.pidfd = -1
         self.groups: list[list[str]] = []
-        self.execs: dict[int, Connection] = {}
+        self.sessions: list[Session] = []
         self.stopping = False
         self.done = False
 
@@ -250,16 +253,19 @@ class Monitor:
                 message, fds = client.channel.receive()
             except BlockingIOError:
                 return
-            if message:
-                self.obey(client, message[:1], message[1:], fds)
-            else:
+            if not message:
                 self.drop(client)
+                return
+            try:
+                self.obey(client, message[:1], message[1:], fds)
+            except (Error, OSError, ValueError, KeyError, TypeError) as e:  # one client's nonsense is not our end
+                client.send(b"-" + light.dumps({"message": f"{e}", "exit_code": 125}).encode())
 
     def drop(self, client: Connection) -> None:
         """A client has gone."""
         self.forget(client.fileno())
         self.clients.remove(client)
-        client.channel.close()
+        client.close()
         if client.feeds and self.order.get("stdin") == "once":
             self.streams.end_input()
         if client.control and self.state.get("status") in ("creating", "created") and not self.go:
@@ -339,9 +345,9 @@ class Monitor:
             what = {"message": f"Container {self.state['id']} {words}", "conflict": True, "exit_code": 1}
             client.send(b"-" + light.dumps(what).encode())
         else:
-            from scow.runtime.execs import start
+            from scow.runtime.execs import Session
 
-            start(self, client, fds)
+            self.sessions.append(Session(self, client, fds))
         for fd in fds:
             os.close(fd)
 
@@ -393,6 +399,8 @@ class Monitor:
             if client.attached or client.waits or client.control:
                 client.send(word)
         self.clean()
+        for session in list(self.sessions):  # the end of the init, or the cleaning, has killed them
+            session.on_exit()
         if again:
             self.restarts.plan()
             self.save(restarts=self.restarts.count)
@@ -452,8 +460,8 @@ class Monitor:
             os.execve(argv[0], argv, {"PATH": os.defpath, "HOME": "/"})  # noqa: S606
 
 
-def main() -> None:
-    """Fork the child that will make the container, so that it loads while we wait for the order; then serve."""
+def main(worker: int, fd: int) -> None:
+    """Serve the container that ``worker``, a child with the other end of ``fd``, will make when the order comes."""
     import gc
 
     gc.freeze()
@@ -462,12 +470,11 @@ def main() -> None:
         f.write("scow-supervise")
     os.chdir("/")
     os.umask(0o022)
-    worker = workers.fork(workers.create)
     control = Channel(3)
     message, fds = control.receive()
     if not message:
         return
-    monitor = Monitor(control, worker)
+    monitor = Monitor(control, (worker, Channel(fd)))
     try:
         monitor.begin(fds[0])
         monitor.run()
@@ -475,5 +482,5 @@ def main() -> None:
         control.socket.setblocking(True)
         control.send(b"-" + light.dumps({"message": f"supervisor: {type(e).__name__}: {e}", "exit_code": 125}).encode())
         if monitor.state:
-            monitor.state["error"] = f"supervisor: {e}"
+            monitor.save(error=f"supervisor: {type(e).__name__}: {e}")
         raise

@@ -67,7 +67,7 @@ def environment(process_spec: dict[str, Any], who: Identity) -> dict[str, str]:
     return env
 
 
-def set_limits(process_spec: dict[str, Any], warn: Callable[[str], None]) -> None:
+def set_limits(process_spec: dict[str, Any], warn: Callable[[str], object]) -> None:
     """The rlimits. Where a hard limit may not be raised (no CAP_SYS_RESOURCE) the host's is kept."""
     for limit in process_spec.get("rlimits") or []:
         if not process.set_rlimit(limit["type"], _unlimited(limit["soft"]), _unlimited(limit["hard"])):

@@ -15,6 +15,11 @@ NOT_FOUND = 127
 NOT_EXECUTABLE = 126
 
 
+def reason(e: OSError) -> str:
+    """The kernel's words for a failed call, without the call's name."""
+    return os.strerror(e.errno).lower() if e.errno else str(e)
+
+
 class StartError(Error):
     """The program could not be started; ``exit_code`` is what docker exits with: 127 not found, 126 not executable."""
 
@@ -48,7 +53,7 @@ def _check(path: str, name: str) -> None:
         found = os.stat(path)
     except OSError as e:
         code = NOT_FOUND if isinstance(e, FileNotFoundError) else NOT_EXECUTABLE
-        raise StartError(f'exec: "{name}": stat {path}: {(e.strerror or "").lower()}', code) from None
+        raise StartError(f'exec: "{name}": stat {path}: {reason(e)}', code) from None
     if stat.S_ISDIR(found.st_mode):
         raise StartError(f'exec: "{name}": is a directory: permission denied', NOT_EXECUTABLE)
     if not os.access(path, os.X_OK, effective_ids=True):

@@ -1,6 +1,7 @@
 """The supervisor: the small process that owns one container. Run as a script by ``scow.runtime.handle.prestart``.
 
-This file only finds the package; what runs is compiled once and for all in ``scow.runtime.monitor``.
+The first thing it does is fork the child that will make the container, so that the two load at the same time. This
+file is compiled at every start, so it holds nothing else; the supervisor itself is ``scow.runtime.monitor``.
 """
 
 from __future__ import annotations
@@ -9,7 +10,16 @@ import os
 import sys
 
 if __name__ == "__main__":
+    import _socket
+
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+    ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
+    pid = os.fork()
+    if pid == 0:
+        from scow.runtime.workers import child, create
+
+        child(create, theirs.detach())
+    theirs.close()
     from scow.runtime.monitor import main
 
-    main()
+    main(pid, ours.detach())

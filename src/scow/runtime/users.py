@@ -12,6 +12,7 @@ import stat
 
 from scow.errors import Invalid
 from scow.kernel.openat import open_in_root
+from scow.runtime.program import reason
 from scow.values import value
 
 TYPE_CHECKING = False
@@ -43,7 +44,7 @@ def read_accounts(root: int, path: str) -> list[list[str]]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as e:
-        raise Invalid(f"{path}: {(e.strerror or '').lower()}") from None
+        raise Invalid(f"{path}: {reason(e)}") from None
     try:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode):

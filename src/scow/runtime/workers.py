@@ -13,7 +13,7 @@ from scow.runtime.channel import Channel, pair, read_memory
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, NoReturn
 
 
 def fork(work: Callable[[Channel], None]) -> tuple[int, Channel]:
@@ -23,10 +23,15 @@ def fork(work: Callable[[Channel], None]) -> tuple[int, Channel]:
     if pid:
         os.close(theirs)
         return pid, Channel(ours)
+    child(work, theirs)
+
+
+def child(work: Callable[[Channel], None], fd: int) -> NoReturn:
+    """Do ``work`` with the channel on ``fd`` and nothing else open, as a process that was forked for it."""
     code = 1
     try:
-        os.dup2(theirs, 3, inheritable=False)
-        os.closerange(4, 1 << 16)
+        os.dup2(fd, 3, inheritable=False)
+        os.closerange(4, 1 << 20)
         work(Channel(3))
         code = 0
     except BaseException as e:

@@ -9,6 +9,7 @@ import stat
 from scow.errors import Denied, Error, Invalid, NotFound, Unavailable
 from scow.kernel import mount_fd
 from scow.kernel.openat import RESOLVE_IN_ROOT, RESOLVE_NO_SYMLINKS, makedirs_in_root, open_in_root, openat2
+from scow.runtime.program import reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,4 +103,4 @@ def explain(e: OSError, what: str) -> Error:
         e.errno or 0, Invalid
     )
     where = f" {e.filename}" if e.filename else ""
-    return kind(f"{what}: {(e.strerror or str(e)).lower()}{where}")
+    return kind(f"{what}: {reason(e)}{where}")
