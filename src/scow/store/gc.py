@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
         def remove(self, name: str | Digest) -> None: ...  # noqa: D102
         def walk(self) -> Iterator[str | Digest]: ...  # noqa: D102
+        def parent(self, key: str) -> tuple[str | Digest, ...]: ...  # noqa: D102
 
 
 RESUME_SECONDS = 24 * 3600
@@ -64,6 +65,8 @@ def collect(paths: Paths, state: State, layers: Layers | None = None) -> Freed:
         live = Leases(paths).live()
         since = min([lease.since for lease in live], default=1 << 63)
         marked = marks(paths, state).union(*[lease.resources for lease in live])
+        if layers:
+            mark_parents(paths, layers, marked, since)
         blobs, size = _sweep_blobs(Blobs(paths), marked, since)
         freed = _sweep_layers(paths, layers, marked, since) if layers else Freed()
         usage.forget(state, freed.layers)
@@ -100,6 +103,22 @@ def _mark(content: Content, node: Descriptor, found: set[str], depth: int) -> No
         return
     for child in below:
         _mark(content, child, found, depth - 1)
+
+
+def mark_parents(paths: Paths, layers: Layers, marked: set[str], since: int) -> None:
+    """Mark what the snapshots that stay stand on: layers, and other snapshots with theirs."""
+    todo = [name for name in layers.walk() if isinstance(name, str)]
+    todo = [key for key in todo if leases.snapshot(key) in marked or _changed(paths.snapshot(key)) >= since]
+    while todo:
+        try:
+            below = layers.parent(todo.pop())
+        except (NotFound, Corrupt):
+            continue
+        for name in below:
+            resource = leases.layer(name) if isinstance(name, Digest) else leases.snapshot(name)
+            if isinstance(name, str) and resource not in marked:
+                todo.append(name)
+            marked.add(resource)
 
 
 def _sweep_blobs(blobs: Blobs, marked: set[str], since: int) -> tuple[list[Digest], int]:

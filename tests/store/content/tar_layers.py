@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 class TarLayers:
     def __init__(self, paths: Paths) -> None:
         self.paths = paths
+        self.parents: dict[str, tuple[str | Digest, ...]] = {}
 
     def ingest(self, stream: BinaryIO, expected: Digest | None = None) -> Digest:
         data = stream.read()
@@ -35,8 +36,12 @@ class TarLayers:
     def open(self, diff_id: Digest) -> BinaryIO:
         return open(f"{self.paths.layer(diff_id)}/layer.tar", "rb")
 
-    def prepare(self, key: str) -> None:
+    def prepare(self, key: str, *parent: str | Digest) -> None:
         os.makedirs(f"{self.paths.snapshot(key)}/upper")
+        self.parents[key] = parent
+
+    def parent(self, key: str) -> tuple[str | Digest, ...]:
+        return self.parents.get(key, ())
 
     def remove(self, name: str | Digest) -> None:
         path = self.paths.layer(name) if isinstance(name, Digest) else self.paths.snapshot(name)

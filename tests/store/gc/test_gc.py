@@ -143,6 +143,23 @@ def test_a_container_keeps_its_layers_and_its_snapshot(store: Store, layers: Tar
     assert freed.layers == (Digest.of(b"tar of a"),)
 
 
+def test_a_snapshot_keeps_what_it_stands_on(store: Store, layers: TarLayers, content: Content) -> None:
+    base, other = (put(content, media_types.OCI_LAYER, data).digest for data in (b"base", b"other"))
+    layers.prepare("frozen", base)
+    layers.prepare("step", "frozen")
+    layers.prepare("gone", other)
+    time.sleep(0.02)
+    with store.leases.acquire("build") as lease:
+        lease.add(leases.snapshot("step"))
+        freed = collect(store, layers)
+        assert (freed.layers, freed.snapshots) == ((other,), ("gone",))
+        layers.prepare("next", "frozen")
+        lease.release()
+    with store.leases.acquire("another build"):
+        pass
+    assert set(collect(store, layers).snapshots) == {"frozen", "step", "next"}
+
+
 def test_the_build_cache_keeps_what_it_holds(store: Store, layers: TarLayers, content: Content) -> None:
     layer = put(content, media_types.OCI_LAYER, b"result")
     held = (leases.layer(layer.digest),)
