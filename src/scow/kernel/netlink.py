@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 import struct
 
 from scow.kernel.namespaces import CLONE_NEWNET, setns
@@ -17,6 +16,7 @@ from scow.values import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from _socket import socket
     from collections.abc import Iterator, Sequence
 
 NETLINK_ROUTE, NETLINK_NETFILTER = 0, 12
@@ -26,6 +26,7 @@ NLM_F_DUMP = 0x300
 NLA_F_NESTED = 0x8000
 _NLMSG_ERROR, _NLMSG_DONE = 2, 3
 _SOL_NETLINK, _CAP_ACK, _EXT_ACK, _GET_STRICT_CHK = 270, 10, 11, 12
+_AF_NETLINK, _SOCK_RAW_CLOEXEC, _MSG_DONTWAIT = 16, 0x80003, 0x40
 _F_ACK_TLVS, _F_DUMP_INTR = 0x200, 0x10
 
 
@@ -79,7 +80,7 @@ class Netlink:
     """A netlink socket, in the network namespace behind the descriptor ``netns`` if one is given."""
 
     def __init__(self, protocol: int = NETLINK_ROUTE, netns: int | None = None) -> None:
-        self.sock = _socket(protocol) if netns is None else _socket_in(protocol, netns)
+        self.sock = _open(protocol) if netns is None else _open_in(protocol, netns)
         self.sequence = 0
         for option in (_CAP_ACK, _EXT_ACK, _GET_STRICT_CHK):
             try:
@@ -112,7 +113,7 @@ class Netlink:
         failed: OSError | None = None
         while True:
             try:
-                data = self.sock.recv(1 << 17, socket.MSG_DONTWAIT)
+                data = self.sock.recv(1 << 17, _MSG_DONTWAIT)
             except BlockingIOError:
                 if failed:
                     raise failed from None
@@ -143,21 +144,24 @@ def _error(payload: bytes, flags: int, messages: Sequence[Message], index: int) 
     return OSError(-code, f"{what}: {os.strerror(-code)}" + (f" ({words})" if words else ""))
 
 
-def _socket(protocol: int) -> socket.socket:
+def _open(protocol: int) -> socket:
+    # The C module alone: `socket` brings enum, selectors and collections, 8 ms, along.
+    from _socket import socket
+
     try:
-        return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
+        return socket(_AF_NETLINK, _SOCK_RAW_CLOEXEC, protocol)
     except OSError as e:
         if e.errno != errno.EPROTONOSUPPORT:
             raise
         raise OSError(e.errno, f"netlink protocol {protocol} is not in this kernel") from None
 
 
-def _socket_in(protocol: int, netns: int) -> socket.socket:
+def _open_in(protocol: int, netns: int) -> socket:
     home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
         setns(netns, CLONE_NEWNET)
         try:
-            return _socket(protocol)
+            return _open(protocol)
         finally:
             setns(home, CLONE_NEWNET)
     finally:

@@ -4,11 +4,10 @@ big-endian.
 
 from __future__ import annotations
 
-import socket
 import struct
 
 from scow.kernel.netlink import attr, nest
-from scow.kernel.rtnetlink import packed
+from scow.kernel.rtnetlink import AF_INET, packed
 
 ACCEPT, DROP, JUMP = 1, 0, -3
 _EQ, _NEQ = 0, 1
@@ -59,7 +58,7 @@ def network(address: str, prefix: int, *, source: bool) -> bytes:
     """The packet's source or destination lies in a network."""
     family, raw = packed(address)
     size = len(raw)
-    offset = (12, 16) if family == socket.AF_INET else (8, 24)
+    offset = (12, 16) if family == AF_INET else (8, 24)
     load = _payload(1, offset[0] if source else offset[1], size)
     if prefix == size * 8:
         return load + _cmp(_EQ, raw)

@@ -6,7 +6,6 @@ Rules carry a comment (which ``nft list`` shows); it is how they are found again
 from __future__ import annotations
 
 import errno
-import socket
 import struct
 
 from scow.kernel.netlink import (
@@ -22,6 +21,7 @@ from scow.kernel.netlink import (
     nest,
 )
 from scow.kernel.nft_expressions import be32
+from scow.kernel.rtnetlink import AF_INET, AF_INET6
 from scow.values import value
 
 TYPE_CHECKING = False
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _SUBSYSTEM = 10
 _NEWTABLE, _DELTABLE, _NEWCHAIN, _GETCHAIN, _NEWRULE, _GETRULE, _DELRULE = 0, 2, 3, 4, 6, 7, 8
 _BEGIN, _END = 0x10, 0x11
-FAMILIES = {"ip": socket.AF_INET, "ip6": socket.AF_INET6, "inet": 1}
+FAMILIES = {"ip": AF_INET, "ip6": AF_INET6, "inet": 1}
 HOOKS = {"prerouting": 0, "input": 1, "forward": 2, "output": 3, "postrouting": 4}
 _NAMES = {n: name for name, n in FAMILIES.items()}
 

@@ -6,7 +6,6 @@ Functions ending in ``_request`` only make the message, so that a caller can sen
 from __future__ import annotations
 
 import errno
-import socket
 import struct
 
 from scow.kernel.netlink import (
@@ -24,6 +23,7 @@ from scow.kernel.netlink import (
 )
 from scow.values import value
 
+AF_INET, AF_INET6 = 2, 10
 _NEWLINK, _DELLINK, _GETLINK, _NEWADDR, _GETADDR, _NEWROUTE, _GETROUTE = 16, 17, 18, 20, 22, 24, 26
 _ADDRESS, _IFNAME, _MTU, _MASTER, _LINKINFO, _AF_SPEC, _NET_NS_FD = 1, 3, 4, 10, 18, 26, 28
 _INFO_KIND, _INFO_DATA, _VETH_PEER, _ADDR_GEN_MODE = 1, 2, 1, 8
@@ -115,9 +115,7 @@ def no_ipv6_request(name: str) -> Message:
     """No link-local IPv6 address when the link goes up: the detection of duplicates is traffic for nothing in IPv4
     networks.
     """
-    payload = (
-        _ifinfo() + attr(_IFNAME, text(name)) + nest(_AF_SPEC, nest(socket.AF_INET6, attr(_ADDR_GEN_MODE, b"\x01")))
-    )
+    payload = _ifinfo() + attr(_IFNAME, text(name)) + nest(_AF_SPEC, nest(AF_INET6, attr(_ADDR_GEN_MODE, b"\x01")))
     return Message(_NEWLINK, _ACK, payload, f"set {name} addrgenmode none")
 
 
@@ -152,18 +150,27 @@ def delete_request(index: int) -> Message:
 
 def packed(address: str) -> tuple[int, bytes]:
     """(address family, bytes) of an IPv4 or IPv6 address."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    return family, socket.inet_pton(family, address)
+    from _socket import inet_pton
+
+    family = AF_INET6 if ":" in address else AF_INET
+    return family, inet_pton(family, address)
+
+
+def unpacked(family: int, raw: bytes) -> str:
+    """The address behind its bytes."""
+    from _socket import inet_ntop
+
+    return inet_ntop(family, raw)
 
 
 def address_request(index: int, address: str, prefix: int) -> Message:
     """Give a link an address (IPv4 with its broadcast address; IPv6 without duplicate detection)."""
     family, raw = packed(address)
     parts = attr(1, raw) + attr(2, raw)  # IFA_ADDRESS, IFA_LOCAL
-    if family == socket.AF_INET and prefix < 31:
+    if family == AF_INET and prefix < 31:
         host = (1 << (32 - prefix)) - 1
         parts += attr(4, (int.from_bytes(raw, "big") | host).to_bytes(4, "big"))
-    flags = 0x02 if family == socket.AF_INET6 else 0  # IFA_F_NODAD
+    flags = 0x02 if family == AF_INET6 else 0  # IFA_F_NODAD
     header = struct.pack("=BBBBI", family, prefix, flags, 0, index)
     return Message(_NEWADDR, _NEW, header + parts, f"add address {address}/{prefix}")
 
@@ -228,11 +235,11 @@ def addresses(nl: Netlink) -> list[tuple[int, str, int]]:
         a = attributes(payload[8:])
         raw = a.get(2) or a.get(1)  # IFA_LOCAL, else IFA_ADDRESS
         if kind == _NEWADDR and raw:
-            found.append((index, socket.inet_ntop(family, raw), prefix))
+            found.append((index, unpacked(family, raw), prefix))
     return found
 
 
-def routes(nl: Netlink, family: int = socket.AF_INET) -> list[Route]:
+def routes(nl: Netlink, family: int = AF_INET) -> list[Route]:
     """The routes of the main table."""
     found = []
     request = Message(_GETROUTE, NLM_F_DUMP, struct.pack("=BBBBBBBBI", family, 0, 0, 0, 0, 0, 0, 0, 0), "list routes")
@@ -241,6 +248,6 @@ def routes(nl: Netlink, family: int = socket.AF_INET) -> list[Route]:
         a = attributes(payload[12:])
         if kind != _NEWROUTE or table != 254:
             continue
-        to, via = (socket.inet_ntop(family, a[k]) if k in a else "" for k in (1, 5))
+        to, via = (unpacked(family, a[k]) if k in a else "" for k in (1, 5))
         found.append(Route(family, to, prefix, via, _number(a.get(4))))
     return found

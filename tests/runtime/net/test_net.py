@@ -148,6 +148,25 @@ def test_published_ports_from_everywhere(tmp_path: object) -> None:
     )
 
 
+def test_udp_flows_that_began_earlier_are_sent_on(tmp_path: object) -> None:
+    on_host(
+        """
+        one = at.attach(net, "a" * 64, c1, run)
+        dns, asker, other = sock(c1, socket.SOCK_DGRAM), sock(world, socket.SOCK_DGRAM), sock(host, socket.SOCK_DGRAM)
+        dns.bind(("0.0.0.0", 53)), other.bind(("0.0.0.0", 5454))
+        mapped, held = ports.reserve([PortMapping(53, 5353, protocol="udp")])
+        for port in (5353, 5454):
+            asker.sendto(b"early", ("203.0.113.1", port))
+        firewall.publish("a" * 64, one.address, mapped)
+        asker.sendto(b"late", ("203.0.113.1", 5353))
+        assert dns.recvfrom(9)[0] == b"late"
+        from scow.kernel.conntrack import forget_udp
+        assert (forget_udp({1}), forget_udp({5454}), forget_udp({5454})) == (0, 1, 0)
+        """,
+        tmp_path,
+    )
+
+
 def test_containers_do_not_reach_the_hosts_loopback(tmp_path: object) -> None:
     on_host(
         """

@@ -138,7 +138,7 @@ def blockers(chains: Iterable[nft.FoundChain], passed: Iterable[str] = ()) -> tu
     return tuple(found)
 
 
-def publish(container_id: str, address: str, mappings: Iterable[PortMapping]) -> None:
+def publish(container_id: str, address: str, mappings: Sequence[PortMapping]) -> None:
     """Send the mapped ports of the host on to a container's ``address``; replaces what the container had published."""
     mark = _port_mark(container_id)
     with _open() as nl:
@@ -150,6 +150,10 @@ def publish(container_id: str, address: str, mappings: Iterable[PortMapping]) ->
                 parts.insert(0, x.network(m.host_ip, 32, source=False))
             messages.append(nft.add_rule(FAMILY, TABLE, "ports", parts, mark))
         _commit(nl, messages)
+    if udp := {m.host_port for m in mappings if m.protocol == "udp"}:
+        from scow.kernel.conntrack import forget_udp
+
+        forget_udp(udp)
 
 
 def unpublish(container_id: str) -> None:

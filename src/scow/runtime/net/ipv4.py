@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import socket
 import struct
 
 from scow.errors import Invalid
+from scow.kernel.rtnetlink import AF_INET, packed, unpacked
 
 
 def number(address: str) -> int:
     """An address as a number; Invalid if it is none in dotted form."""
     try:
-        return int(struct.unpack(">I", socket.inet_pton(socket.AF_INET, address))[0])
+        family, raw = packed(address)
+        if family == AF_INET:
+            return int.from_bytes(raw, "big")
     except (OSError, ValueError):
-        raise Invalid(f"{address!r} is not an IPv4 address") from None
+        pass
+    raise Invalid(f"{address!r} is not an IPv4 address")
 
 
 def text(n: int) -> str:
     """A number as an address."""
-    return socket.inet_ntop(socket.AF_INET, struct.pack(">I", n))
+    return unpacked(AF_INET, struct.pack(">I", n))
 
 
 def parse(subnet: str) -> tuple[int, int]:

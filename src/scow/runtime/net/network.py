@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import json
 import os
-from contextlib import contextmanager
+import zlib
 
 from scow.errors import Conflict, Corrupt, Invalid, NotFound, Unavailable
 from scow.kernel import rtnetlink
@@ -62,10 +60,10 @@ _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 
 
 def interface_name(name: str, run_dir: str) -> str:
-    """The bridge of a network: ``scow0`` for the default one of the default run directory, else by a digest of both."""
+    """The bridge of a network: ``scow0`` for the default one of the default run directory, else by a checksum of both."""
     if name == DEFAULT and os.path.realpath(run_dir) == DEFAULT_RUN:
         return "scow0"
-    return "scow-" + hashlib.sha256(f"{os.path.realpath(run_dir)}\0{name}".encode()).hexdigest()[:8]
+    return f"scow-{zlib.crc32(os.fsencode(f'{os.path.realpath(run_dir)}/{name}')):08x}"
 
 
 def create(
@@ -77,7 +75,7 @@ def create(
     internal: bool = False,
     taken: Iterable[str] = (),
 ) -> NetworkConfig:
-    """A bridge network with a free subnet unless one is given; the first ``attach`` makes it in the kernel.
+    """A network with a free subnet unless one is given; made by the first ``attach``.
 
     ``taken`` are subnets of networks that may not be up now. Conflict if the subnet is in use on this host.
     """
@@ -168,20 +166,26 @@ def _adopt(interface: str) -> NetworkConfig | None:
     return None
 
 
-@contextmanager
-def lock(run_dir: str) -> Iterator[None]:
+class lock:  # noqa: N801  (used as a function: `with lock(run_dir):`)
     """The lock of all networks of a run directory; it goes with its process."""
-    os.makedirs(f"{run_dir}/net", 0o755, exist_ok=True)
-    fd = os.open(f"{run_dir}/net/.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(fd)
+
+    def __init__(self, run_dir: str) -> None:
+        self.directory = f"{run_dir}/net"
+        self.fd = -1
+
+    def __enter__(self) -> None:
+        os.makedirs(self.directory, 0o755, exist_ok=True)
+        self.fd = os.open(f"{self.directory}/.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self.fd, fcntl.LOCK_EX)
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.fd)
 
 
 def save(directory: str, network: NetworkConfig) -> None:
     """Write ``<name>.json``."""
+    import json
+
     validate(network)
     path = f"{directory}/{network.name}.json"
     os.makedirs(directory, 0o755, exist_ok=True)
@@ -192,6 +196,8 @@ def save(directory: str, network: NetworkConfig) -> None:
 
 def load(directory: str, name: str) -> NetworkConfig:
     """Read ``<name>.json``; NotFound, or Corrupt."""
+    import json
+
     path = f"{directory}/{name}.json"
     try:
         with open(path, encoding="utf-8") as f:
