@@ -53,7 +53,8 @@ def lint(dockerfile: Dockerfile, options: Options, resolve: Resolve) -> dict[str
     try:
         converted(dockerfile, replace(options, all_stages=not options.target), resolve, linter)
     except DockerfileError as fault:
-        made["buildError"] = {"message": fault.message, "location": _location(fault.line)}
+        where = {"location": _location(fault.line)} if fault.line else {}
+        made["buildError"] = {"message": fault.message, **where}
     return {"warnings": [_warning(w) for w in linter.found], **made}
 
 

@@ -79,6 +79,7 @@ class Linter:
     def __init__(self, checks: Checks) -> None:
         self.checks = checks
         self.found: list[Warning] = []
+        self._known: set[tuple[str, str, int]] = set()
 
     def report(self, rule: Rule, origin: Origin, message: str, at: Range | None = None) -> None:
         """Add a finding about the instruction at ``origin``, unless the rule is off for the file or for it."""
@@ -87,9 +88,10 @@ class Linter:
 
     def add(self, rule: Rule, at: Range, message: str) -> None:
         """Add a finding about lines rather than an instruction."""
-        warning = Warning(rule, message, at)
-        if self.checks.runs(rule) and warning not in self.found:
-            self.found.append(warning)
+        key = (rule.name, message, at.start)
+        if self.checks.runs(rule) and key not in self._known:
+            self._known.add(key)
+            self.found.append(Warning(rule, message, at))
 
     def error(self) -> DockerfileError | None:
         """The error that ``error=true`` makes of findings."""

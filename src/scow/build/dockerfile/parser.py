@@ -104,6 +104,7 @@ def parse(data: bytes, filename: str = "Dockerfile") -> Dockerfile:
         else:
             raise DockerfileError("no build stage in current context", hint="begin with FROM").located(source, last)
     if not stages:
+        last = last if arguments else Range(reader.number, reader.number)
         words = "dockerfile contains no stages to build" if arguments else "file with no instructions"
         raise DockerfileError(words, hint="begin with FROM").located(source, last)
     made_stages = tuple(Stage(i, base, tuple(commands)) for i, (base, commands) in enumerate(stages))

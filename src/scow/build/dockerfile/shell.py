@@ -8,6 +8,7 @@ ${name#pattern} ${name##pattern} ${name%pattern} ${name%%pattern} ${name/pattern
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from scow.build.dockerfile import gofmt
@@ -21,7 +22,9 @@ MAX_DEPTH = 60
 MAX_RESULT = 1 << 20
 """Characters of an expanded word; a program's argument may have 128 KiB."""
 _SPECIAL = frozenset("@*#?-$!0")
-_BLANK = frozenset(SPACE)
+_BLANKS = re.compile(f"[{SPACE}]+")
+_PLAIN = re.compile(r"""[^$<'"\\`}/]+""")
+"""A run of characters that mean nothing anywhere."""
 _QUOTED = frozenset("'\"$<")
 
 
@@ -62,9 +65,7 @@ def expand(text: str, env: Mapping[str, str], style: Style = Style()) -> Expansi
 
 def split(text: str) -> list[str]:
     """``text`` split at white space."""
-    if text.isascii() and text.isprintable():
-        return text.split()
-    return "".join(" " if c in _BLANK else c for c in text).split(" ") if text.strip(SPACE) else []
+    return [word for word in _BLANKS.split(text) if word]
 
 
 class _Words:
@@ -75,20 +76,19 @@ class _Words:
         self.part: list[str] = []
 
     def add(self, text: str) -> None:
-        for char in text:
-            if char in _BLANK:
-                self.cut()
-            else:
-                self.part.append(char)
+        first, *more = _BLANKS.split(text)
+        self.part.append(first)
+        for piece in more:
+            self.cut()
+            self.part.append(piece)
 
     def raw(self, text: str) -> None:
         self.part.append(text)
 
     def cut(self) -> None:
-        word = "".join(self.part)
-        if word:
+        if word := "".join(self.part):
             self.done.append(word)
-            self.part = []
+        self.part = []
 
 
 class _Lexer:
@@ -148,9 +148,15 @@ class _Lexer:
             piece = self._escaped()
             words.raw(piece)
         else:
-            piece = self.take()
+            piece = self._run()
             words.add(piece)
         out.append(piece)
+
+    def _run(self) -> str:
+        """The character here and all plain ones behind it."""
+        run = _PLAIN.match(self.text, self.at + 1)
+        start, self.at = self.at, run.end() if run else self.at + 1
+        return self.text[start : self.at]
 
     def _escaped(self) -> str:
         mark = self.take()
@@ -189,16 +195,16 @@ class _Lexer:
             if char == "$":
                 out.append(self._dollar())
                 continue
+            if char != self.style.escape:
+                out.append(self._run())
+                continue
             self.at += 1
-            if char == self.style.escape:
-                if self.raw_escapes:
-                    out.append(char)
-                follower = self.peek()
-                if not follower:
-                    continue
-                if follower in ('"', "$", self.style.escape):
-                    char = self.take()
-            out.append(char)
+            if self.raw_escapes:
+                out.append(char)
+            follower = self.peek()
+            if follower and follower in ('"', "$", self.style.escape):
+                char = self.take()
+            out.append(char if follower else "")
 
     def _get(self, name: str) -> str | None:
         found = self.env.get(name)

@@ -214,7 +214,8 @@ def _refuse_cycles(job: Job) -> None:
                 done.add(state)
                 del path[state]
             elif dep in path:
-                with Placed(job, state.deps[dep]):
+                ring = [*list(path)[list(path).index(dep) :], dep]
+                with Placed(job, dep.deps[ring[1]]):
                     raise DockerfileError(f"circular dependency detected on stage: {dep.label}")
             else:
                 path[dep] = iter(dep.deps)

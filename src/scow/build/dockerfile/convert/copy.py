@@ -108,7 +108,8 @@ class _Transfer:
             try:
                 attrs[Attr.CHECKSUM] = str(Digest.parse(add.checksum))
             except Invalid as fault:
-                raise DockerfileError(str(fault), near=add.checksum) from None
+                words = str(fault).removesuffix(f": {add.checksum}")
+                raise DockerfileError(words, near=add.checksum) from None
         draft = Draft(SourceOp(url, tuple(sorted(attrs.items()))), (), Hints(self.name))
         return Change(replace(self.form, src=f"/{name}", unpack=add.unpack or False), draft)
 

@@ -54,6 +54,8 @@ def entrypoint(job: Job, state: State, command: Entrypoint) -> None:
     _once(job, state, "entrypoint", command.origin)
     args = _command(job, state, command.line, command.origin)
     state.image.config["Entrypoint"] = list(args)
+    if not args:
+        del state.image.config["Entrypoint"]
     if "cmd" not in state.seen:
         state.image.config.pop("Cmd", None)
     state.image.commit(f"ENTRYPOINT {quoted_list(args)}", epoch=job.epoch)
@@ -106,7 +108,7 @@ def _is_signal(text: str) -> bool:
     import signal
 
     if text.isascii() and text.isdecimal():
-        return 0 < int(text[:9]) <= 64
+        return text.strip("0") != ""  # any number but 0, as docker
     name = text.upper().removeprefix("SIG")
     return hasattr(signal.Signals, f"SIG{name}") or _SIGNAL.fullmatch(text.upper()) is not None
 
