@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from scow.store.faults import Finding
     from scow.store.store import Store
 
+_YOUNG = 60 * 1_000_000_000
+
 
 def database(store: Store) -> Iterator[Finding]:
     """Damage of the database file. Mended by copying all rows that can be read into a new one."""
@@ -93,6 +95,8 @@ def containers(store: Store) -> Iterator[Finding]:
     for record in container_rows.list_all(store.state):
         known.add(record.id)
         if not os.path.isdir(store.paths.container(record.id)):
+            if record.created > time.time_ns() - _YOUNG:  # the row comes first, the directory follows
+                continue
             fault = Fault("container has no directory", f"{record.name} ({record.id[:12]})", "remove the container")
             yield fault, partial(container_rows.remove, store.state, record.id)
             continue

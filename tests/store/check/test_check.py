@@ -168,6 +168,11 @@ def test_a_container_without_a_directory(store: Store) -> None:
     assert check(store) == []
 
 
+def test_a_container_that_is_just_being_made(store: Store) -> None:
+    containers.add(store.state, ContainerRecord("f" * 64, "fresh", "", time.time_ns(), {}, (), {}))
+    assert check(store, repair=True) == []
+
+
 def test_a_directory_without_a_container(store: Store) -> None:
     os.makedirs(store.paths.container("d" * 64) + "/deep")
     mends(store, "directory belongs to no container")
