@@ -64,6 +64,11 @@ def test_creation_and_nofollow(tree: str, opener: object) -> None:
     with pytest.raises(OSError) as caught:
         os.close(opener(fd, "up", os.O_RDONLY | os.O_NOFOLLOW))  # type: ignore[operator]
     assert caught.value.errno == errno.ELOOP
+    for path in ("dangling", "up"):
+        with pytest.raises(FileExistsError):
+            os.close(opener(fd, path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))  # type: ignore[operator]
+    with pytest.raises(NotADirectoryError):
+        os.close(opener(fd, "a/file/", os.O_RDONLY))  # type: ignore[operator]
     os.close(opener(fd, "/", os.O_RDONLY | os.O_DIRECTORY))  # type: ignore[operator]
     os.close(fd)
 
@@ -85,6 +90,21 @@ def test_makedirs_in_root(tree: str, path: str, made: str) -> None:
         openat.makedirs_in_root(fd, "loop/x")
     with pytest.raises(NotADirectoryError):
         openat.makedirs_in_root(fd, "a/file/x")
+    os.close(fd)
+
+
+@pytest.mark.parametrize(
+    ("path", "made"),
+    [("etc/new", "etc/new"), ("dangling", "nothing/here"), ("abs/x", "a/x"), ("a/file", "a/file"), ("up", "passwd")],
+)
+def test_make_file_in_root(tree: str, path: str, made: str) -> None:
+    fd = os.open(tree, os.O_PATH)
+    got = openat.make_file_in_root(fd, path)
+    assert os.path.samestat(os.fstat(got), os.lstat(f"{tree}/{made}"))
+    os.close(got)
+    with pytest.raises(OSError) as caught:
+        openat.make_file_in_root(fd, "loop")
+    assert caught.value.errno == errno.ELOOP
     os.close(fd)
 
 

@@ -7,7 +7,9 @@ init join.
 
 from __future__ import annotations
 
+import errno
 import os
+import time
 
 from scow.errors import Unsupported
 from scow.kernel import cgroup_files as files
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 BASIC = ("devices", "freezer", "memory", "cpuacct", "pids")
 """Controllers every container gets: device rules, pause, and what ``stats`` shows."""
+
+
+_FREEZE_SECONDS = 10.0
 
 
 class V1:
@@ -96,9 +101,17 @@ class V1:
     def freeze(self, on: bool) -> None:
         """Stop all processes, or let them go on; returns when they have stopped."""
         directory = self._need("freezer")
-        files.write(directory, "freezer.state", "FROZEN" if on else "THAWED")
-        while on and files.read(directory, "freezer.state") == "FREEZING":
-            files.write(directory, "freezer.state", "FROZEN")  # a fork may have slipped through: try again
+        if not on:
+            files.write(directory, "freezer.state", "THAWED")
+            return
+        end = time.monotonic() + _FREEZE_SECONDS
+        # A process that forks meanwhile slips through, and one in uninterruptible sleep holds it up: try again.
+        while files.read(directory, "freezer.state") != "FROZEN":
+            if time.monotonic() > end:
+                files.write(directory, "freezer.state", "THAWED")
+                raise TimeoutError(errno.ETIMEDOUT, "processes do not freeze", directory)
+            files.write(directory, "freezer.state", "FROZEN")
+            time.sleep(0.0005)
 
     def kill(self) -> None:
         """SIGKILL everything inside, and wait until it is gone."""
@@ -107,7 +120,10 @@ class V1:
             return
         # Frozen processes cannot fork away; a signal reaches them when they thaw.
         if "freezer" in where and files.signal_all(where["freezer"]):
-            self.freeze(True)
+            try:
+                self.freeze(True)
+            except TimeoutError:
+                pass
             files.signal_all(where["freezer"])
             self.freeze(False)
         files.kill_until_empty(next(iter(where.values())))

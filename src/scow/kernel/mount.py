@@ -35,7 +35,7 @@ from scow.kernel.mount_options import (
     attributes,
     parse_options,
 )
-from scow.kernel.openat import makedirs_in_root, open_in_root
+from scow.kernel.openat import make_file_in_root, makedirs_in_root, open_in_root
 from scow.kernel.overlay import has_lowerdir_plus, overlay, overlay_fd, split_lowerdir
 from scow.kernel.syscall import cstring
 from scow.values import value
@@ -108,13 +108,7 @@ def _target(root: int, m: Mount) -> int:
     binds = m.type == "bind" or "bind" in m.options or "rbind" in m.options
     if not binds or stat.S_ISDIR(os.stat(m.source).st_mode):
         return makedirs_in_root(root, m.target)
-    parent, _, name = m.target.rstrip("/").rpartition("/")
-    above = makedirs_in_root(root, parent or ".")
-    try:
-        os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644, dir_fd=above))
-        return os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above)
-    finally:
-        os.close(above)
+    return make_file_in_root(root, m.target)
 
 
 def mount_at(m: Mount, path: str, fd: int = -1) -> None:

@@ -27,6 +27,7 @@ NLA_F_NESTED = 0x8000
 _NLMSG_ERROR, _NLMSG_DONE = 2, 3
 _SOL_NETLINK, _CAP_ACK, _EXT_ACK, _GET_STRICT_CHK = 270, 10, 11, 12
 _AF_NETLINK, _SOCK_RAW_CLOEXEC, _MSG_DONTWAIT = 16, 0x80003, 0x40
+_SO_SNDBUFFORCE, _SAFE_SEND = 32, 1 << 16
 _F_ACK_TLVS, _F_DUMP_INTR = 0x200, 0x10
 
 
@@ -105,7 +106,10 @@ class Netlink:
             self.sequence += 1
             header = struct.pack("=IHHII", 16 + len(m.payload), m.type, m.flags | NLM_F_REQUEST, self.sequence, 0)
             packets.append(header + m.payload + bytes(-len(m.payload) % 4))
-        self.sock.send(b"".join(packets))
+        data = b"".join(packets)
+        if len(data) > _SAFE_SEND:
+            self.sock.setsockopt(1, _SO_SNDBUFFORCE, len(data) * 2)
+        self.sock.send(data)
         return self._answers(first, messages)
 
     def _answers(self, first: int, messages: Sequence[Message]) -> list[tuple[int, bytes]]:

@@ -22,7 +22,7 @@ from scow.kernel.netlink import (
 )
 from scow.kernel.nft_expressions import be32
 from scow.kernel.rtnetlink import AF_INET, AF_INET6
-from scow.values import value
+from scow.values import replace, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,7 +106,9 @@ def commit(nl: Netlink, messages: Sequence[Message]) -> None:
     if not messages:
         return
     edge = struct.pack(">BBH", 0, 0, _SUBSYSTEM)
-    nl.send([Message(_BEGIN, 0, edge, "begin nftables batch"), *messages, Message(_END, 0, edge, "end")])
+    # Failures are told anyway; a thousand acknowledgements would not fit into the socket.
+    quiet = [replace(m, flags=m.flags & ~NLM_F_ACK) for m in messages]
+    nl.send([Message(_BEGIN, 0, edge, "begin nftables batch"), *quiet, Message(_END, 0, edge, "end")])
 
 
 def rules(nl: Netlink, family: str, table: str, chain: str = "") -> list[Rule]:

@@ -56,7 +56,11 @@ def open_in_root(root: int, path: str | bytes, flags: int = os.O_RDONLY, mode: i
 
 def walk_in_root(root: int, path: str | bytes, flags: int, mode: int = 0o666) -> int:
     """``open_in_root`` in user space: one component at a time, never following a link in the kernel."""
-    todo = _parts(cstring(path))
+    raw = cstring(path)
+    todo = _parts(raw)
+    if raw.endswith(b"/"):
+        flags |= os.O_DIRECTORY
+    stay = flags & os.O_NOFOLLOW or (flags & os.O_CREAT and flags & os.O_EXCL)
     trail = [os.open(".", _DIR, dir_fd=root)]
     links = 0
     try:
@@ -66,8 +70,7 @@ def walk_in_root(root: int, path: str | bytes, flags: int, mode: int = 0o666) ->
                 if len(trail) > 1:
                     os.close(trail.pop())
                 continue
-            follow = bool(todo) or not flags & os.O_NOFOLLOW
-            target = _link(trail[-1], part) if follow else None
+            target = _link(trail[-1], part) if todo or not stay else None
             if target is not None:
                 links += 1
                 if links > _MAX_LINKS:
@@ -130,3 +133,25 @@ def makedirs_in_root(root: int, path: str | bytes, mode: int = 0o755, links: int
     if links <= 0:
         oserror("mkdir", path, errno.ELOOP)
     return makedirs_in_root(root, target if target.startswith(b"/") else parent + b"/" + target, mode, links - 1)
+
+
+def make_file_in_root(root: int, path: str | bytes, mode: int = 0o644, links: int = _MAX_LINKS) -> int:
+    """Make an empty file with its parents inside ``root`` where it is missing; an O_PATH descriptor of it.
+
+    Links are followed inside the root, dangling ones too, as images have for ``/etc/resolv.conf``.
+    """
+    parent, _, name = cstring(path).rstrip(b"/").rpartition(b"/")
+    above = makedirs_in_root(root, parent or b".")
+    try:
+        target = _link(above, name)
+        if target is None:
+            try:
+                os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=above))
+            except FileExistsError:
+                pass
+            return os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above)
+    finally:
+        os.close(above)
+    if links <= 0:
+        oserror("open", path, errno.ELOOP)
+    return make_file_in_root(root, target if target.startswith(b"/") else parent + b"/" + target, mode, links - 1)

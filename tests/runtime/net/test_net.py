@@ -148,6 +148,20 @@ def test_published_ports_from_everywhere(tmp_path: object) -> None:
     )
 
 
+def test_a_thousand_published_ports(tmp_path: object) -> None:
+    on_host(
+        """
+        one = at.attach(net, "a" * 64, c1, run)
+        firewall.publish("a" * 64, one.address, [PortMapping(80, 10000 + n) for n in range(1000)])
+        assert firewall.published() == {"a" * 64: 1000}
+        assert reach(world, listen(c1, 80), "203.0.113.1", 10999) == "203.0.113.2"
+        at.detach(net, "a" * 64, run)
+        assert firewall.published() == {}
+        """,
+        tmp_path,
+    )
+
+
 def test_udp_flows_that_began_earlier_are_sent_on(tmp_path: object) -> None:
     on_host(
         """

@@ -71,18 +71,33 @@ def _network_rules(network: NetworkConfig) -> list[tuple[str, tuple[bytes, ...]]
     ]
 
 
+_MISSING = (errno.EOPNOTSUPP, errno.EPROTONOSUPPORT, errno.EINVAL)
+
+
+def _missing(e: OSError) -> Unsupported:
+    hint = "load the kernel modules nf_tables, nft_nat, nft_masq and nft_fib_ipv4, or use --network host"
+    return Unsupported(f"nftables on this kernel: {e.strerror}", hint)
+
+
 def _open() -> Netlink:
-    return Netlink(NETLINK_NETFILTER)
+    try:
+        return Netlink(NETLINK_NETFILTER)
+    except OSError as e:
+        raise (_missing(e) if e.errno in _MISSING else e) from None
+
+
+def _all_rules(nl: Netlink) -> list[nft.Rule]:
+    try:
+        return nft.rules(nl, FAMILY, TABLE)
+    except OSError as e:
+        raise (_missing(e) if e.errno in _MISSING else e) from None
 
 
 def _commit(nl: Netlink, messages: Sequence[Message]) -> None:
     try:
         nft.commit(nl, messages)
     except OSError as e:
-        if e.errno in (errno.EOPNOTSUPP, errno.EPROTONOSUPPORT, errno.EINVAL):
-            hint = "load the kernel modules nf_tables, nft_nat, nft_masq and nft_fib_ipv4, or use --network host"
-            raise Unsupported(f"nftables on this kernel: {e.strerror}", hint) from None
-        raise
+        raise (_missing(e) if e.errno in _MISSING else e) from None
 
 
 def ensure(network: NetworkConfig) -> tuple[str, ...]:
@@ -90,7 +105,7 @@ def ensure(network: NetworkConfig) -> tuple[str, ...]:
     wanted = _network_rules(network)
     mark = _mark(network.interface)
     with _open() as nl:
-        there = nft.rules(nl, FAMILY, TABLE)
+        there = _all_rules(nl)
         mine = [r for r in there if r.comment == mark]
         if sum(r.comment == _BASE for r in there) == 2 and len(mine) == len(wanted):
             return ()

@@ -60,7 +60,7 @@ _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 
 
 def interface_name(name: str, run_dir: str) -> str:
-    """The bridge of a network: ``scow0`` for the default one of the default run directory, else by a checksum of both."""
+    """The bridge of a network: ``scow0`` for the default one of the default run directory, else a checksum of both."""
     if name == DEFAULT and os.path.realpath(run_dir) == DEFAULT_RUN:
         return "scow0"
     return f"scow-{zlib.crc32(os.fsencode(f'{os.path.realpath(run_dir)}/{name}')):08x}"
