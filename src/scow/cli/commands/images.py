@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from scow.cli.context import Context
     from scow.cli.flags import Args
-    from scow.engine.images import ImageRecord
+    from scow.engine.records import ImageRecord
 
 COLUMNS = {
     "Repository": "REPOSITORY",

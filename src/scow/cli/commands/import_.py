@@ -22,13 +22,23 @@ def opened(source: str) -> tuple[BinaryIO, str]:
             raise Invalid("requested to import from stdin, but stdin is a terminal", hint="pipe a tar archive in")
         return sys.stdin.buffer, "Imported from -"
     if source.startswith(("http://", "https://")):
-        from scow.wire.http import fetch
-
-        return fetch(source), f"Imported from {source}"
+        return _fetched(source), f"Imported from {source}"
     try:
         return open(source, "rb"), "Imported from -"
     except OSError as e:
         raise Invalid(f"open {source}: {(e.strerror or str(e)).lower()}") from e
+
+
+def _fetched(url: str) -> BinaryIO:
+    """What a URL gives, whole, in an unnamed file."""
+    import tempfile
+
+    from scow.wire.http import fetch
+
+    file = tempfile.TemporaryFile(prefix="scow-import-")
+    fetch(url, file)
+    file.seek(0)
+    return file  # type: ignore[return-value]
 
 
 def run(args: Args, context: Context) -> int:
