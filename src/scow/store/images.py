@@ -149,7 +149,8 @@ def find(state: State, text: str) -> ImageRecord:
             raise ambiguous(text)
         if ids:
             return get(state, Digest.parse(ids[0]))
-    raise NotFound(f"No such image: {text if is_hex else Reference.parse(text).familiar()}")
+    by_id = text.startswith("sha256:") or len(bare) == 64
+    raise NotFound(f"No such image: {f'sha256:{bare}' if by_id else Reference.parse(text).familiar()}")
 
 
 def resolve(state: State, reference: Reference) -> Descriptor:

@@ -44,10 +44,13 @@ def add(state: State, record: NetworkRecord) -> None:
 
 def get(state: State, text: str) -> NetworkRecord:
     """The network with this id, name or unique beginning of an id. Raises NotFound or Invalid."""
-    full = find_id(state, "networks", text, "network")
+    try:
+        full = find_id(state, "networks", text, "network")
+    except NotFound:
+        raise NotFound(f"network {text} not found") from None
     row = state.row(_SELECT + "WHERE id = ?", full)
     if not row:
-        raise NotFound(f"No such network: {text}")
+        raise NotFound(f"network {text} not found")
     return _record(row)
 
 
@@ -60,7 +63,7 @@ def remove(state: State, network: str) -> None:
     """Forget a network. Raises NotFound."""
     with state.change() as db:
         if not db.execute("DELETE FROM networks WHERE id = ?", (network,)).rowcount:
-            raise NotFound(f"No such network: {network}")
+            raise NotFound(f"network {network} not found")
 
 
 def _record(row: tuple[Any, ...]) -> NetworkRecord:

@@ -56,10 +56,15 @@ def ambiguous(prefix: str) -> Invalid:
 
 
 def check_name(name: str, what: str) -> None:
-    """Docker's rule for names of containers and volumes: two characters or more of a safe alphabet."""
-    first, rest = name[:1], name[1:]
-    if not (first.isascii() and first.isalnum()) or not rest or not all(_allowed(c) for c in rest):
+    """Raise Invalid, in docker's words for ``what``, unless :func:`is_name`."""
+    if not is_name(name):
         raise Invalid(f"Invalid {what} name ({name}), only {NAME_RULE} are allowed")
+
+
+def is_name(name: str) -> bool:
+    """Docker's rule for names: two characters or more of a safe alphabet, the first a letter or digit."""
+    first, rest = name[:1], name[1:]
+    return first.isascii() and first.isalnum() and bool(rest) and all(_allowed(c) for c in rest)
 
 
 def _allowed(c: str) -> bool:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from scow.errors import Conflict, NotFound
-from scow.store.rows import check_name, dump, labels
+from scow.errors import Conflict, Invalid, NotFound
+from scow.store.rows import NAME_RULE, dump, is_name, labels
 from scow.values import value
 
 TYPE_CHECKING = False
@@ -31,7 +31,7 @@ class VolumeRecord:
 
 def ensure(state: State, record: VolumeRecord) -> VolumeRecord:
     """Enter a volume, or give the one of that name. Raises Conflict if that one has another driver."""
-    check_name(record.name, "volume")
+    _check_name(record.name)
     with state.change() as db:
         row = db.execute(_SELECT + "WHERE name = ?", (record.name,)).fetchone()
         if row and row[1] != record.driver:
@@ -63,6 +63,16 @@ def remove(state: State, name: str) -> None:
     with state.change() as db:
         if not db.execute("DELETE FROM volumes WHERE name = ?", (name,)).rowcount:
             raise NotFound(f"get {name}: no such volume")
+
+
+def _check_name(name: str) -> None:
+    if len(name) == 1:
+        raise Invalid("volume name is too short, names should be at least two alphanumeric characters")
+    if not is_name(name):
+        raise Invalid(
+            f'create {name}: "{name}" includes invalid characters for a local volume name, only "{NAME_RULE}" are '
+            "allowed. If you intended to pass a host directory, use absolute path"
+        )
 
 
 def _record(row: tuple[Any, ...]) -> VolumeRecord:

@@ -85,6 +85,16 @@ def test_find(state: State) -> None:
         images.find(state, "UPPER")
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("abc", "abc:latest"), ("foo:1", "foo:1"), ("sha256:abcd", "sha256:abcd"), ("0" * 64, "sha256:" + "0" * 64)],
+)
+def test_not_found_in_dockers_words(state: State, text: str, said: str) -> None:
+    with pytest.raises(NotFound) as e:
+        images.find(state, text)
+    assert str(e.value) == f"No such image: {said}"
+
+
 def test_a_name_wins_over_the_beginning_of_an_id(state: State) -> None:
     one, two = image("one"), image("two")
     images.put(state, one)

@@ -109,7 +109,7 @@ class TestNetworksAndVolumes:
         with pytest.raises(Conflict, match="network with name front already exists"):
             networks.add(state, replace(record, id="d" * 64))
         networks.remove(state, record.id)
-        with pytest.raises(NotFound, match="No such network: front"):
+        with pytest.raises(NotFound, match="network front not found"):
             networks.get(state, "front")
 
     def test_volumes(self, state: State) -> None:
@@ -119,6 +119,10 @@ class TestNetworksAndVolumes:
         with pytest.raises(Conflict, match="driver local"):
             volumes.ensure(state, replace(record, driver="nfs"))
         assert volumes.list_all(state) == [record]
+        with pytest.raises(Invalid, match='"a b" includes invalid characters for a local volume name, only "'):
+            volumes.ensure(state, replace(record, name="a b"))
+        with pytest.raises(Invalid, match="volume name is too short"):
+            volumes.ensure(state, replace(record, name="a"))
         volumes.remove(state, "data")
         with pytest.raises(NotFound, match="get data: no such volume"):
             volumes.get(state, "data")

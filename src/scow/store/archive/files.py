@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import os
-import posixpath
 import stat
 
 from scow.errors import Corrupt, NotFound
@@ -99,7 +98,7 @@ class TarFiles:
             if entry is None:
                 raise NotFound(f"{self.what}: {wanted} is not in the archive")
             if entry.kind == "symlink":
-                name = self._inside(posixpath.join(posixpath.dirname(name), os.fsdecode(entry.linkname)), wanted)
+                name = self._inside(os.path.join(os.path.dirname(name), os.fsdecode(entry.linkname)), wanted)
             elif entry.kind == "hardlink":
                 name = self._inside(os.fsdecode(entry.linkname), wanted)
             elif entry.kind != "file" or entry.sparse is not None:
@@ -109,7 +108,7 @@ class TarFiles:
         raise Corrupt(f"{self.what}: the links of {wanted} go round in a circle")
 
     def _inside(self, path: str, what: str) -> str:
-        clean = posixpath.normpath(path)
+        clean = os.path.normpath(path)
         if path.startswith("/") or clean == ".." or clean.startswith("../") or "\0" in path:
             raise Corrupt(f"{self.what}: {what} leads out of the archive")
         return clean
