@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from scow.build.copying import Copier
     from scow.build.files import Data, Files
     from scow.build.selectors import Pick
+    from scow.build.world import World
+    from scow.oci.digest import Digest
     from scow.wire.tar import Entry
 
 MAGICS = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")
@@ -99,15 +101,15 @@ class Unpacker:
         data = files.open(picked.info)
         stream = _stream(data)
         try:
-            fd = self._spool(stream)
+            fd = self.spool(stream)
         finally:
             stream.close()
         if fd is None:
             return False
-        self._extract(Spool(fd), copier, picked.info)
+        self.extract(Spool(fd), copier, picked.info)
         return True
 
-    def _spool(self, stream: BinaryIO) -> int | None:
+    def spool(self, stream: BinaryIO) -> int | None:
         """The archive without its compression in an unnamed file; None if it is no tar."""
         head = stream.read(512)
         if head.startswith(MAGICS):
@@ -133,7 +135,8 @@ class Unpacker:
             head = stream.read(PIECE)
         return fd
 
-    def _extract(self, spool: Spool, copier: Copier, archive: Info) -> None:
+    def extract(self, spool: Spool, copier: Copier, archive: Info) -> None:
+        """Put all entries into the copier's draft, below its destination."""
         from scow.wire.tar import scan
 
         draft = copier.draft
@@ -187,6 +190,42 @@ class Unpacker:
                 f"{os.fsdecode(entry.name)}: link to {os.fsdecode(entry.linkname)}, which is not there"
             )
         copier.draft.put(Item(item.info._replace(path=path), item.origin))
+
+
+def context_layer(tar: BinaryIO, world: World) -> Digest:
+    """An uncompressed archive as a layer, owners as in the archive (as BuildKit has it for remote contexts)."""
+    from scow.build.copying import Copier
+    from scow.build.draft import Draft, Empty
+    from scow.build.jobs import Cancel
+    from scow.build.ops import Copy
+
+    unpacker = Unpacker(world.store.paths.tmp)
+    fd = unpacker.spool(tar)
+    if fd is None:
+        raise errors.Corrupt("the build context is no archive")
+    draft, cancel = Draft(Empty()), Cancel()
+    unpacker.extract(Spool(fd), Copier(Empty(), draft, Copy("/", "/"), None, cancel), Info("", "file"))
+    return world.write_layer(draft, cancel)
+
+
+def tar_or_text(stream: BinaryIO, limit: int) -> tuple[bytes, BinaryIO | None]:
+    """An uncompressed tar to read if ``stream`` is one, perhaps compressed; else all of its bytes, which must be
+    few.
+    """
+    head = _exactly(stream, 512)
+    whole: Any = _Again(head, stream)
+    if head.startswith(MAGICS):
+        from scow.wire.compress import decompress
+
+        plain = decompress(whole)
+        head = _exactly(plain, 512)
+        whole = _Again(head, plain)
+    if _is_tar(head):
+        return b"", whole
+    data = bytearray()
+    while len(data) <= limit and (piece := whole.read(PIECE)):
+        data += piece
+    return bytes(data), None
 
 
 class _Again:

@@ -7,37 +7,49 @@ one place.
 from __future__ import annotations
 
 import contextlib
+import os
+import stat
 import threading
 import time
 
 from scow import errors
+from scow.build.boxes import NOTHING, Boxes
+from scow.build.files import resolve, split
 from scow.build.results import Stack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
+    from collections.abc import Iterable, Iterator
+    from typing import Any, BinaryIO
 
+    from scow.build.boxes import Given
     from scow.build.draft import Draft
     from scow.build.files import Files
-    from scow.build.jobs import Job
+    from scow.build.jobs import Cancel
     from scow.build.layertree import LayerTree
     from scow.build.results import Result
     from scow.build.unpacking import Unpacker
     from scow.oci.digest import Digest
 
 
-class World:
-    """One build's view of the store. ``epoch``: SOURCE_DATE_EPOCH in ns, with ``rewrite`` for no file newer than it."""
+class World(Boxes):
+    """One build's view of the store and the machine.
 
-    def __init__(self, store: Any, *, lease: Any = None, epoch: int | None = None, rewrite: bool = False) -> None:
+    ``epoch``: SOURCE_DATE_EPOCH in ns; with ``rewrite`` no file of a layer is newer than it.
+    """
+
+    def __init__(
+        self, store: Any, *, lease: Any = None, given: Given = NOTHING, epoch: int | None = None, rewrite: bool = False
+    ) -> None:
+        super().__init__(store.paths, given)
         self.store = store
         self.layers = store.layers
         self.lease = lease
         self.epoch = epoch
         self.rewrite = rewrite
         self._trees: dict[tuple[object, ...], LayerTree] = {}
-        self._lock = threading.Lock()
+        self._trees_lock = threading.Lock()
+        self._snapshots: set[str] = set()
 
     def now(self) -> int:
         """The time of what has none: SOURCE_DATE_EPOCH, or now."""
@@ -57,29 +69,37 @@ class World:
         if not isinstance(result, Stack):
             raise errors.Unsupported(f"{type(result).__name__} is no tree of files")
         parent = result.parent()
-        with self._lock:
+        with self._trees_lock:
             known = self._trees.get(parent)
         if known is None:
             from scow.build.layertree import LayerTree
 
             opened_tree = LayerTree(self.layers.tree(parent))
-            with self._lock:
+            with self._trees_lock:
                 known = self._trees.setdefault(parent, opened_tree)
             if known is not opened_tree:
                 opened_tree.close()
         yield known
 
-    def write_layer(self, draft: Draft, job: Job) -> Digest:
+    def write_layer(self, draft: Draft, cancel: Cancel) -> Digest:
         """A draft as a layer of the store."""
         from scow.wire.tar import Writer
 
         with self.layers.writer() as out:
-            writer = Writer(_Cancelled(out, job))
+            writer = Writer(_Cancelled(out, cancel))
             draft.write(writer, self.epoch if self.rewrite else None)
             writer.close()
             layer = out.finish()
         self.keep(layer.diff_id)
         digest: Digest = layer.diff_id
+        return digest
+
+    def ingest_context(self, tar: BinaryIO) -> Digest:
+        """The files of an archive as a layer: owners as in the archive."""
+        from scow.build.unpacking import context_layer
+
+        digest = context_layer(tar, self)
+        self.keep(digest)
         return digest
 
     def keep(self, *layers: Digest) -> None:
@@ -89,6 +109,63 @@ class World:
 
             self.lease.add(*[layer(d) for d in layers])
 
+    # ── snapshots of RUN steps ──────────────────────────────────────────────────────────────────────────────────
+
+    def new_snapshot(self) -> str:
+        """A key for a snapshot of this build."""
+        key = f"build-{os.urandom(8).hex()}"
+        self._snapshots.add(key)
+        if self.lease is not None:
+            from scow.store.leases import snapshot
+
+            self.lease.add(snapshot(key))
+        return key
+
+    def drop_snapshot(self, key: str) -> None:
+        """Remove a snapshot that nobody stands on."""
+        self._snapshots.discard(key)
+        try:
+            self.layers.remove(key)
+        except errors.NotFound:
+            pass  # it was not made yet
+
+    def commit(self, key: str) -> Digest:
+        """What was changed in a snapshot as a layer."""
+        epoch = self.epoch // 10**9 if self.rewrite and self.epoch is not None else None
+        layer = self.layers.commit(key, epoch=epoch)
+        self.keep(layer.diff_id)
+        digest: Digest = layer.diff_id
+        return digest
+
+    def places(self, stack: Stack, targets: Iterable[str]) -> tuple[str, ...]:
+        """What mounts on ``targets`` will have to make in the root, deepest first: paths that are not there yet."""
+        missing: set[str] = set()
+        with self.tree(stack) as files:
+            for target in (*targets, "/dev", "/proc", "/sys"):
+                path = resolve(files, target)
+                while path and files.find(path) is None:
+                    missing.add(path)
+                    path = split(path)[0]
+        return tuple(sorted(missing, key=len, reverse=True))
+
+    def remove_stubs(self, key: str, places: Iterable[str]) -> None:
+        """Remove the empty files and directories that mounts needed as their places, as BuildKit does."""
+        upper = os.open(f"{self.store.paths.snapshot(key)}/upper", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            for path in places:
+                _remove_empty(upper, path)
+        finally:
+            os.close(upper)
+
+    def close(self) -> None:
+        """Let go of everything; to be called when all results are settled."""
+        super().close()
+        for tree in self._trees.values():
+            tree.close()
+        self._trees.clear()
+        for key in list(self._snapshots):
+            self.drop_snapshot(key)
+
     def unpacker(self) -> Unpacker:
         """For ADD of archives."""
         from scow.build.unpacking import Unpacker
@@ -96,12 +173,34 @@ class World:
         return Unpacker(self.store.paths.tmp)
 
 
+def _remove_empty(upper: int, path: str) -> None:
+    """Remove ``path`` if it is an empty file or directory; no link on the way is followed."""
+    from scow.kernel.openat import RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, openat2
+
+    above, name = split(path)
+    flags = os.O_RDONLY | os.O_DIRECTORY
+    try:
+        directory = openat2(upper, above or ".", flags, 0, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS)
+    except OSError:
+        return  # the step removed it, or put something else there
+    try:
+        status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+        if stat.S_ISDIR(status.st_mode):
+            os.rmdir(name, dir_fd=directory)
+        elif stat.S_ISREG(status.st_mode) and status.st_size == 0:
+            os.unlink(name, dir_fd=directory)
+    except OSError:
+        pass  # gone, or not empty: something of the step's own
+    finally:
+        os.close(directory)
+
+
 class _Cancelled:
     """A layer writer that stops when the build is cancelled."""
 
-    def __init__(self, out: Any, job: Job) -> None:
+    def __init__(self, out: Any, cancel: Cancel) -> None:
         self._out = out
-        self._cancel = job.cancel
+        self._cancel = cancel
 
     def write(self, data: bytes | memoryview) -> object:
         """Pass on."""

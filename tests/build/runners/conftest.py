@@ -122,7 +122,7 @@ class Sources:
         self.bench = bench
 
     def cache_map(self, vertex, job):
-        kind, _, name = vertex.op.identifier.partition("://")
+        kind = vertex.op.identifier.partition("://")[0]
         nonce = os.urandom(8).hex() if kind == "local" else ""
         return CacheMap({"source": vertex.op.identifier, "nonce": nonce}, (), remember=False)
 

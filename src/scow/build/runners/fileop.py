@@ -177,7 +177,8 @@ class _Work:
         if sorted(numbers) != list(range(len(numbers))) or not numbers:
             raise errors.Invalid("a file op's outputs must be numbered from 0")
         return [
-            self._bases[n].push(self._world.write_layer(self._drafts[n], self._job)) for _, n in sorted(numbers.items())
+            self._bases[n].push(self._world.write_layer(self._drafts[n], self._job.cancel))
+            for _, n in sorted(numbers.items())
         ]
 
 

@@ -1,0 +1,231 @@
+"""``build``: from a request to an image. What ``engine.builds`` calls."""
+
+from __future__ import annotations
+
+import contextlib
+
+from scow import errors
+from scow.build.boxes import NOTHING
+from scow.build.cache import Cache, Flights
+from scow.build.events import ignore
+from scow.build.finish import Exporter
+from scow.build.inputs import Inputs, load
+from scow.build.jobs import Serial
+from scow.build.outputs import Output
+from scow.build.phases import phase
+from scow.build.results import SCRATCH
+from scow.build.solver import Options, Solver
+from scow.build.world import World
+from scow.values import value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, BinaryIO
+
+    from scow.build.boxes import Given
+    from scow.build.dockerfile.options import Conversion
+    from scow.build.events import Observer
+    from scow.build.graph import Edge
+    from scow.build.results import Result
+    from scow.build.runners.table import Table
+    from scow.build.sources.contexts import ContextRunner
+    from scow.build.sources.images import Images
+    from scow.oci.config import ImageConfig
+    from scow.oci.descriptor import Descriptor
+    from scow.oci.digest import Digest
+    from scow.oci.platform import Platform
+    from scow.oci.protocols import Source
+    from scow.store.store import Store
+
+_NONE: Mapping[str, Any] = {}
+
+
+@value
+class BuildRequest:
+    """One ``scow build``.
+
+    ``context``: a directory, "-" (``stdin``: a tar, or a Dockerfile alone), a git or http address. ``dockerfile``:
+    its path, "-" for ``stdin``, "" for ``Dockerfile`` in the context. ``contexts``: ``--build-context`` name to
+    place. ``no_cache``: None uses the cache, () does not, names are ``--no-cache-filter``. ``epoch``:
+    SOURCE_DATE_EPOCH in seconds.
+    """
+
+    context: str
+    dockerfile: str = ""
+    stdin: BinaryIO | None = None
+    tags: tuple[str, ...] = ()
+    target: str = ""
+    build_args: Mapping[str, str] = _NONE
+    labels: Mapping[str, str] = _NONE
+    platforms: tuple[Platform, ...] = ()
+    contexts: Mapping[str, str] = _NONE
+    no_cache: tuple[str, ...] | None = None
+    pull: bool = False
+    network: str = "default"
+    extra_hosts: tuple[tuple[str, str], ...] = ()
+    ulimits: tuple[tuple[str, int, int], ...] = ()
+    shm_size: int = 0
+    cgroup_parent: str = ""
+    outputs: tuple[Output, ...] = (Output(),)
+    given: Given = NOTHING
+    epoch: int | None = None
+
+
+@value
+class BuildResult:
+    """What was made. ``root`` and ``config`` are None if no output was an image; of several platforms the first's."""
+
+    root: Descriptor | None
+    config: ImageConfig | None
+    layers: tuple[Digest, ...]
+    names: tuple[str, ...] = ()
+    warnings: tuple[object, ...] = ()
+    conversions: tuple[Conversion, ...] = ()
+
+    @property
+    def image(self) -> Digest | None:
+        """The image's id, as docker prints it."""
+        return self.config.digest if self.config else None
+
+
+def build(
+    request: BuildRequest,
+    store: Store,
+    remote: Source | None = None,
+    on: Observer = ignore,
+    frontend: Callable[[Inputs, BuildRequest, Images], tuple[Conversion, ...]] | None = None,
+) -> BuildResult:
+    """Build and export. ``remote``: where base images are pulled from; ``frontend``: what reads the build file.
+
+    Faults are raised as ``failed to solve: ...`` with the lines of the build file as notes; work that was finished
+    before stays in the cache.
+    """
+    with _Session(request, store, remote, on) as session:
+        inputs = session.load()
+        convert = frontend or dockerfile
+        conversions = convert(inputs, request, session.images)
+        return session.finish(conversions)
+
+
+def dockerfile(inputs: Inputs, request: BuildRequest, images: Images) -> tuple[Conversion, ...]:
+    """The Dockerfile frontend: one conversion per platform."""
+    from scow.build.dockerfile import Options as FrontendOptions
+    from scow.build.dockerfile import convert, parse
+    from scow.oci.platform import host
+
+    parsed = parse(inputs.dockerfile, inputs.filename)
+    made = []
+    for platform in request.platforms or (None,):
+        options = FrontendOptions(
+            target=request.target,
+            build_args=request.build_args,
+            labels=request.labels,
+            platform=platform,
+            build_platform=host(),
+            named_contexts=inputs.named,
+            ignore=inputs.ignore,
+            context_ignore=inputs.named_ignore,
+            no_cache=request.no_cache,
+            epoch=request.epoch,
+            resolve_mode="pull" if request.pull else "default",
+            network=request.network,
+            extra_hosts=request.extra_hosts,
+            ulimits=request.ulimits,
+            cgroup_parent=request.cgroup_parent,
+            shm_size=request.shm_size,
+            multi_platform=len(request.platforms) > 1,
+        )
+        made.append(convert(parsed, options, images.resolve))
+    return tuple(made)
+
+
+class _Session:
+    """One build under way: everything that has to be let go of in the end."""
+
+    def __init__(self, request: BuildRequest, store: Store, remote: Source | None, on: Observer) -> None:
+        from scow.build.records import StoreRecords
+        from scow.build.sources.images import Images
+        from scow.store.content import layer_size
+
+        self.request = request
+        self.store = store
+        self.on = Serial(on)
+        self.exit = contextlib.ExitStack()
+        lease = self.exit.enter_context(store.leases.acquire("build"))
+        rewrite = any(o.rewrite_timestamp for o in request.outputs)
+        epoch = None if request.epoch is None else request.epoch * 10**9
+        self.world = World(store, lease=lease, given=request.given, epoch=epoch, rewrite=rewrite)
+        self.exit.callback(self.world.close)
+        self.records = StoreRecords(store.state, lambda d: layer_size(store.paths, d) or 0)
+        self.exit.callback(self.records.flush)
+        flights = Flights(f"{store.paths.root}/locks")
+        self.cache = Cache(self.records, lambda d: layer_size(store.paths, d) is not None, flights, self._keep)
+        self.images = Images(self.world, remote, pull=request.pull)
+        self.places: dict[str, Any] = {}
+        self.contexts: ContextRunner
+
+    def __enter__(self) -> _Session:
+        return self
+
+    def __exit__(self, *why: Any) -> None:
+        self.exit.__exit__(*why)
+
+    def _keep(self, layers: tuple[Digest, ...]) -> None:
+        self.world.keep(*layers)
+
+    def load(self) -> Inputs:
+        """Read the build file and find the contexts; those that are no directories are fetched now."""
+        with phase(self.on, f"[internal] load build definition from {self.request.dockerfile or 'Dockerfile'}"):
+            inputs = load(self.request, self.world, self._solve)
+        self.places.update(inputs.places)
+        return inputs
+
+    def _solve(self, edge: Edge) -> Result:
+        solver = Solver(self._table(), self.cache, self.on, Options())
+        return solver.solve((edge,))[0]
+
+    def _table(self) -> Table:
+        from scow.build.runners.execop import ExecRunner
+        from scow.build.runners.fileop import FileRunner
+        from scow.build.runners.layerops import LayerRunner
+        from scow.build.runners.table import Table
+        from scow.build.sources.contexts import ContextRunner
+        from scow.build.sources.git import GitRunner
+        from scow.build.sources.http import HttpRunner
+        from scow.build.sources.images import ImageRunner
+        from scow.store.filedigests import file_digests
+
+        self.contexts = ContextRunner(self.places, lambda path: file_digests(self.store.paths, path))
+        self.exit.callback(self.contexts.close)
+        http = HttpRunner(self.world, self.records)
+        return Table(
+            {
+                "exec": ExecRunner(self.world),
+                "file": FileRunner(self.world),
+                "layers": LayerRunner(),
+                "docker-image": ImageRunner(self.images),
+                "local": self.contexts,
+                "http": http,
+                "https": http,
+                "git": GitRunner(self.world),
+            }
+        )
+
+    def finish(self, conversions: tuple[Conversion, ...]) -> BuildResult:
+        """Solve all platforms at once, then export."""
+        edges = tuple(c.edge for c in conversions if c.edge is not None)
+        solver = Solver(self._table(), self.cache, self.on, Options())
+        solved = iter(solver.solve(edges) if edges else ())
+        stacks = [next(solved) if c.edge is not None else SCRATCH for c in conversions]
+        layers = []
+        for stack in stacks:
+            settled = stack.settled()
+            if settled is None:
+                raise errors.Invalid("the result of a build must be layers")
+            layers.append(settled)
+        exporter = Exporter(self.world, list(zip(conversions, layers, strict=True)), self.request.tags)
+        for output in self.request.outputs:
+            exporter.export(output, self.on)
+        warnings = tuple(w for c in conversions for w in c.warnings)
+        return BuildResult(exporter.root, exporter.config, layers[0], self.request.tags, warnings, conversions)
