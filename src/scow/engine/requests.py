@@ -126,7 +126,10 @@ class RestartPolicy:
 
 @value
 class ContainerRequest:
-    """All of ``docker create``. ``command`` None: the image's; ``entrypoint`` None: the image's, () : none."""
+    """All of ``docker create``. ``command`` None: the image's; ``entrypoint`` None: the image's, () : none.
+
+    ``pull``: "missing", "always" or "never".
+    """
 
     image: str
     command: tuple[str, ...] | None = None
@@ -146,6 +149,7 @@ class ContainerRequest:
     stop_signal: str = ""
     stop_timeout: int | None = None
     platform: str = ""
+    pull: str = "missing"
     mounts: tuple[MountRequest, ...] = ()
     volumes_from: tuple[str, ...] = ()
     resources: Resources = Resources()

@@ -1,0 +1,157 @@
+"""Streams between the caller and a container or exec: output, input, signals, window size, until one side ends."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+
+from scow.cli import terminal
+from scow.values import value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Peer(Protocol):
+        """A container's side: ``scow.engine``'s session or exec."""
+
+        @property
+        def waiting(self) -> bool: ...  # noqa: D102
+        def fileno(self) -> int: ...  # noqa: D102
+        def receive(self) -> tuple[int, bytes]: ...  # noqa: D102
+        def feed(self, data: bytes) -> bool: ...  # noqa: D102
+        def end_input(self) -> bool: ...  # noqa: D102
+        def resize(self, rows: int, columns: int) -> None: ...  # noqa: D102
+        def signal(self, number: int) -> None: ...  # noqa: D102
+
+
+CHUNK = 1 << 16
+PROXIED = "HUP INT QUIT TERM USR1 USR2 ALRM VTALRM PROF TSTP"
+"""Signals that go to the container; WINCH sets the size of its terminal instead, the others are the caller's own."""
+
+
+@value
+class Wiring:
+    """What is joined: ``stdin`` of the caller's, a terminal (``tty``), signals (``proxy``), the keys that detach."""
+
+    stdin: bool = False
+    tty: bool = False
+    proxy: bool = True
+    keys: bytes = b""
+
+
+class Streams:
+    """One attached call. ``run`` returns True when the container has ended, False when the caller detached."""
+
+    def __init__(self, peer: Peer, wiring: Wiring) -> None:
+        self._peer = peer
+        self._wiring = wiring
+        self._poll = select.poll()
+        self._poll.register(peer.fileno(), select.POLLIN)
+        self._detacher = terminal.Detacher(wiring.keys) if wiring.keys and wiring.tty else None
+        self._wake = -1
+        self.broken = False
+
+    def run(self) -> bool:
+        """Pass everything on until the end."""
+        with _Signals(self._wiring) as signals, terminal.Raw(0 if self._wiring.stdin and self._wiring.tty else -1):
+            self._wake = signals.fd
+            if self._wake >= 0:
+                self._poll.register(self._wake, select.POLLIN)
+            if self._wiring.stdin:
+                self._poll.register(0, select.POLLIN)
+            if self._wiring.tty:
+                self._peer.resize(*terminal.size())
+            while True:
+                if (ended := self._step()) is not None:
+                    return ended
+
+    def _step(self) -> bool | None:
+        """One round; True when the container has ended, False when the caller wants to go."""
+        ready = [fd for fd, _ in self._poll.poll(0 if self._peer.waiting else None)]
+        if self._wake in ready:
+            self._signals()
+        if self._peer.waiting or self._peer.fileno() in ready:
+            stream, data = self._peer.receive()
+            if not stream:
+                return True
+            if not self._write(stream, data):
+                return False
+        if 0 in ready and not self._input():
+            return False
+        return None
+
+    def _write(self, fd: int, data: bytes) -> bool:
+        """Write all; False when nobody reads it any more."""
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[os.write(fd, view) :]
+            except BlockingIOError:
+                select.select([], [fd], [])
+            except OSError as e:
+                if e.errno == errno.EPIPE:
+                    self.broken = True
+                return False
+        return True
+
+    def _input(self) -> bool:
+        """Pass on what was typed; False for the detach keys."""
+        try:
+            data = os.read(0, CHUNK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            data = b""
+        detach = False
+        if not data:
+            self._poll.unregister(0)
+            self._peer.end_input()
+            return True
+        if self._detacher:
+            data, detach = self._detacher.feed(data)
+        if data and not self._peer.feed(data):
+            self._poll.unregister(0)
+        return not detach
+
+    def _signals(self) -> None:
+        import signal
+
+        for number in os.read(self._wake, 64):
+            if number == signal.SIGWINCH:
+                self._peer.resize(*terminal.size())
+            else:
+                self._peer.signal(number)
+
+
+class _Signals:
+    """Signals as bytes on a pipe while the block lasts; ``fd`` -1 where none are wanted."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self._names = [*(PROXIED.split() if wiring.proxy else ()), *(["WINCH"] if wiring.tty else [])]
+        self._before: dict[int, object] = {}
+        self.fd = self._write = -1
+
+    def __enter__(self) -> _Signals:
+        if not self._names:
+            return self
+        import signal
+
+        self.fd, self._write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        for name in self._names:
+            number = getattr(signal, f"SIG{name}")
+            self._before[number] = signal.signal(number, lambda *_: None)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self._names:
+            return
+        import signal
+
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+        signal.set_wakeup_fd(-1)
+        os.close(self.fd)
+        os.close(self._write)

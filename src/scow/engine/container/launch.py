@@ -1,0 +1,188 @@
+"""Starting: a container's supervisor gets its order, and what it makes is handed to whoever asked."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from scow.engine.container import create, states
+from scow.engine.container.session import Session
+from scow.engine.container.spec import Place, spec_of
+from scow.errors import Conflict, Error
+from scow.runtime import light, statefile
+from scow.runtime.bundle import Bundle
+from scow.runtime.handle import Handle, LogFile, Order
+from scow.runtime.handle import prestart as _prestart
+from scow.values import value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from scow.engine.container.states import State
+    from scow.store.containers import ContainerRecord
+    from scow.store.store import Store
+
+NAMESPACE_FILES = {"network": "net", "pid": "pid", "ipc": "ipc", "uts": "uts", "cgroup": "cgroup"}
+
+
+@value
+class How:
+    """How to start: ``attach`` any of the letters i, o, e; ``size`` of the terminal (rows, columns); ``claim``: the
+    caller removes a ``--rm`` container itself when it ends, its supervisor only if the caller dies first.
+    """
+
+    attach: str = ""
+    size: tuple[int, int] = (0, 0)
+    claim: bool = False
+
+
+def prestart() -> Handle:
+    """Start a supervisor's interpreter, which comes up while the caller finds out what it is for."""
+    return _prestart()
+
+
+def start(store: Store, record: ContainerRecord, how: How, handle: Handle | None = None) -> Session:
+    """Start a container that is not running. Conflict; Error with docker's exit code (125 to 127) where it cannot be."""
+    from scow.store import locks
+
+    with locks.exclusive(store.paths.lock("container", record.id)):
+        check_startable(record, states.read(store.paths, record.id))
+        wait_gone(store, record.id)
+        create.make_ready(store, record)
+        handle = handle or _prestart()
+        try:
+            order = order_of(store, record, how)
+            handle.create(order)
+            handle.created()
+            write_hosts(store, record, handle, order)
+            if how.attach:
+                handle.attach(how.attach)
+            if how.claim:
+                handle.claim_removal()
+            handle.start()
+        except BaseException:
+            handle.cancel()
+            raise
+    return Session(store.paths.container_run(record.id), handle)
+
+
+def check_startable(record: ContainerRecord, state: State) -> None:
+    """Conflict if the container runs, or is paused."""
+    if state.status == "paused":
+        raise Conflict("cannot start a paused container, try unpause instead")
+    if state.active:
+        raise Conflict(f"container {record.id} is already running")
+
+
+def wait_gone(store: Store, container: str) -> None:
+    """Wait until the supervisor of a container that has ended is gone too; it may still be cleaning up."""
+    import select
+
+    run = store.paths.container_run(container)
+    while pid := statefile.owner(run):
+        try:
+            fd = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        try:
+            poll = select.poll()
+            poll.register(fd, select.POLLIN)
+            if not poll.poll(10_000):
+                raise Conflict(f"container {container} is still being taken down", hint="try again")
+        finally:
+            os.close(fd)
+
+
+def order_of(store: Store, record: ContainerRecord, how: How) -> Order:
+    """What the supervisor is told. Writes the files it needs into the container's directory."""
+    from scow.engine.container import files, networking
+
+    host, settings = record.config["HostConfig"], record.config["Config"]
+    directory, run = store.paths.container(record.id), store.paths.container_run(record.id)
+    place = Place(directory, joins(store, host))
+    network = host.get("NetworkMode", "bridge")
+    if network.startswith("container:"):
+        shared = _running(store, network.partition(":")[2], "network")[0]
+        place = Place(store.paths.container(shared.id), place.joins, shared.config["Config"]["Hostname"])
+    else:
+        files.write(directory, record)
+    spec = spec_of(record, place)
+    _replace(f"{directory}/{states.SPEC}", light.dumps(spec).encode())
+    rootfs = store.layers.mounts(record.id)
+    log = host.get("LogConfig") or {"Type": "json-file", "Config": {}}
+    policy = host.get("RestartPolicy") or {"Name": "no", "MaximumRetryCount": 0}
+    return Order(
+        Bundle(record.id, spec, rootfs, directory, run),
+        stdin="none" if not settings["OpenStdin"] else "once" if settings["StdinOnce"] else "open",
+        size=how.size,
+        log=LogFile(log_path(directory), *log_limits(log["Config"])) if log["Type"] == "json-file" else None,
+        networks=networking.orders(store, host),
+        restart=(policy["Name"], policy["MaximumRetryCount"]),
+        on_exit=removal_command(store, record.id) if host.get("AutoRemove") else (),
+    )
+
+
+def log_path(directory: str) -> str:
+    """The log of the container with this directory."""
+    return f"{directory}/log"
+
+
+def log_limits(options: dict[str, str]) -> tuple[int, int]:
+    """``max-size`` in bytes (0: none) and ``max-file`` of the log options."""
+    from scow.engine.container.logoptions import limits
+
+    return limits(options) if options else (0, 1)
+
+
+def joins(store: Store, host: dict[str, Any]) -> dict[str, str]:
+    """Paths of the namespaces of other containers that a container joins, by kind."""
+    fields = {"network": "NetworkMode", "pid": "PidMode", "ipc": "IpcMode", "uts": "UTSMode"}
+    found = {}
+    for kind, field in fields.items():
+        mode = host.get(field) or ""
+        if mode.startswith("container:"):
+            state = _running(store, mode.partition(":")[2], kind)[1]
+            found[kind] = f"/proc/{state.pid}/ns/{NAMESPACE_FILES[kind]}"
+    return found
+
+
+def _running(store: Store, text: str, kind: str) -> tuple[ContainerRecord, State]:
+    from scow.store import containers as rows
+
+    other = rows.get(store.state, text)
+    state = states.read(store.paths, other.id)
+    if not state.pid:
+        raise Conflict(f"cannot join {kind} namespace of a non running container: {other.id}")
+    return other, state
+
+
+def write_hosts(store: Store, record: ContainerRecord, handle: Handle, order: Order) -> None:
+    """Add the container's own address to its /etc/hosts, now that it has one."""
+    if not order.networks:
+        return
+    from scow.engine.container import files
+
+    endpoints = states.read(store.paths, record.id).endpoints
+    files.write_hosts(store.paths.container(record.id), record, tuple(e for e in endpoints if e.get("address")))
+
+
+def removal_command(store: Store, container: str) -> tuple[str, ...]:
+    """What a supervisor executes to remove its container when nobody else has."""
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "autoremove.py")
+    flags = ("-I", "-S", "-X", "utf8", "-X", "frozen_modules=on")
+    return (os.path.realpath(sys.executable), *flags, script, store.paths.root, store.paths.run, container)
+
+
+def _replace(path: str, content: bytes) -> None:
+    fd = os.open(f"{path}.tmp", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(fd, content)
+    finally:
+        os.close(fd)
+    os.rename(f"{path}.tmp", path)
+
+
+def start_error(e: Error) -> int:
+    """The exit code of ``run`` for a failed start."""
+    return e.exit_code if e.exit_code in (125, 126, 127) else 125

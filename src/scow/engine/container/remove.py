@@ -1,0 +1,63 @@
+"""``rm``: take a container away, in the reverse order of how it came to be; the record goes last.
+
+So whatever is killed on the way leaves a container that can be removed again, and nothing that has no name.
+"""
+
+from __future__ import annotations
+
+import os
+
+from scow.engine.container import mountpoints, states, stop
+from scow.errors import Conflict, Error, NotFound
+from scow.store import containers as rows
+from scow.store import locks
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from scow.store.containers import ContainerRecord
+    from scow.store.store import Store
+
+
+def remove(store: Store, record: ContainerRecord, *, force: bool = False, volumes: bool = False) -> None:
+    """Remove a container. Conflict, in docker's words, if it runs and ``force`` is not given."""
+    state = states.read(store.paths, record.id)
+    if state.active:
+        if not force:
+            what = "paused" if state.status == "paused" else "restarting" if state.status == "restarting" else "running"
+            verb = "unpause and then stop" if what == "paused" else "stop"
+            raise Conflict(
+                f'cannot remove container "{record.name}": container is {what}: '
+                f"{verb} the container before removing or force remove"
+            )
+        try:
+            stop.kill(store, record)
+        except Error:
+            if states.read(store.paths, record.id).active:
+                raise
+    from scow.engine.container.launch import wait_gone
+
+    with locks.exclusive(store.paths.lock("container", record.id)):
+        wait_gone(store, record.id)
+        delete(store, record, volumes=volumes)
+
+
+def delete(store: Store, record: ContainerRecord, *, volumes: bool = False) -> None:
+    """Remove all there is of a container that does not run, as far as it is there."""
+    from scow.store.gc import remove_tree
+
+    remove_tree(store.paths.container_run(record.id))
+    remove_tree(store.paths.container(record.id))
+    try:
+        store.layers.remove(record.id)
+    except NotFound:
+        pass
+    try:
+        rows.remove(store.state, record.id)
+    except NotFound:
+        pass  # somebody else has just removed it
+    if volumes:
+        mountpoints.discard(store, mountpoints.anonymous(record.config["Mounts"]))
+    try:
+        os.unlink(store.paths.lock("container", record.id))
+    except FileNotFoundError:
+        pass
