@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 MOST = 1 << 17
 """Longest message; what may be longer travels as a memory file."""
-_MOST_FDS = 8
+MOST_FDS = 64
 _INT = 4
 
 
@@ -47,11 +47,12 @@ class Channel:
         """The next message and the descriptors with it (close-on-exec); (b"", []) when the other end is gone."""
         import _socket
 
-        space = _socket.CMSG_SPACE(_MOST_FDS * _INT)
+        space = _socket.CMSG_SPACE(MOST_FDS * _INT)
         try:
             message, ancillary, _, _ = self.socket.recvmsg(MOST, space, _socket.MSG_CMSG_CLOEXEC)
         except ConnectionResetError:
-            return b"", []
+            # The other end closed without reading all of ours. That is said once, before what it had sent.
+            return self.receive()
         fds = []
         for level, kind, data in ancillary:
             if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS:

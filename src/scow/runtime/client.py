@@ -131,7 +131,7 @@ class Client:
 
     def wait(self) -> Exit:
         """How the container ends."""
-        self.send(b"W")
+        self.channel.send(b"W")  # it may have ended already, and said so
         return parse_exit(self.expect(b"X")[0])
 
 
@@ -190,3 +190,25 @@ def connect(state: str) -> Client:
     finally:
         os.close(folder)
     return Client(Channel(own.detach()))
+
+
+def wait(state: str) -> Exit:
+    """How the container whose state directory is ``state`` ends, or has ended; NotFound if it has not run since boot."""
+    from scow.runtime import recovery
+
+    while True:
+        try:
+            client = connect(state)
+        except NotFound:
+            found = recovery.state(state)
+            if found is None:
+                raise
+            if found["status"] == "exited":
+                return Exit(found["exit_code"] or 0, found["oom_killed"])
+            continue  # it is just ending
+        try:
+            return client.wait()
+        except Unavailable:
+            continue  # it ended between the two
+        finally:
+            client.close()

@@ -1,7 +1,7 @@
 """One client of a supervisor: messages in, messages out, neither of which may block it.
 
 From the client, by first byte: ``S`` start, ``A<flags>`` attach (i, o, e: which streams), ``I<data>`` stdin, ``C`` stdin
-has ended, ``R<rows> <columns>`` terminal size, ``W`` tell me the exit code, ``K<signal>``, ``T`` no more restarts, ``P``
+has ended, ``R<rows> <columns>`` terminal size, ``W`` tell me the exit code, ``K<signal>`` (``k`` without a reply), ``T`` no more restarts, ``P``
 pause, ``U`` resume, ``E`` exec (a memory file with the process, then three streams, come with it), ``D`` I will remove the
 container, ``d`` I have removed it.
 

@@ -147,4 +147,3 @@ def _inside(birth: Any, wanted: dict[str, Any]) -> NoReturn:
     except BaseException as e:
         init.report(birth.channel, e, init.EXEC_FAILED)
     os._exit(1)
-

@@ -1,9 +1,9 @@
 """Make a container: start its supervisor early, give it the order later.
 
-    handle = prestart()              # 1 ms; the interpreter comes up while the caller opens its store
-    handle.create(order)
-    handle.attach("oe"); handle.start()
-    code = handle.wait()
+handle = prestart()              # 1 ms; the interpreter comes up while the caller opens its store
+handle.create(order)
+handle.attach("oe"); handle.start()
+code = handle.wait()
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from scow.values import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from scow.runtime.networks import Join
 
 
 @value
@@ -37,7 +37,7 @@ class Order:
     """A bundle, and how its supervisor looks after it.
 
     ``stdin``: "none" (/dev/null), "open" (a pipe that stays open) or "once" (closed when the first client that feeds it
-    goes). ``networks`` are what ``runtime.net.attach`` takes, as JSON. ``restart``: (no | on-failure | always |
+    goes). ``networks`` are joined once its namespace is there. ``restart``: (no | on-failure | always |
     unless-stopped, most restarts or 0). ``on_exit``: a command executed when the container has ended for good.
     """
 
@@ -45,7 +45,7 @@ class Order:
     stdin: str = "none"
     size: tuple[int, int] = (0, 0)
     log: LogFile | None = None
-    networks: tuple[Any, ...] = ()
+    networks: tuple[Join, ...] = ()
     restart: tuple[str, int] = ("no", 0)
     on_exit: tuple[str, ...] = ()
 
@@ -59,13 +59,15 @@ class Handle(Client):
 
     def create(self, order: Order) -> None:
         """Give the order. ``created`` or ``start`` tell how it went."""
+        from scow.runtime.networks import to_json as join_to_json
+
         log = order.log
         document = {
             "bundle": to_json(order.bundle),
             "stdin": order.stdin,
             "size": order.size,
             "log": {"path": log.path, "max_size": log.max_size, "max_files": log.max_files} if log else None,
-            "networks": order.networks,
+            "networks": [join_to_json(j) for j in order.networks],
             "restart": order.restart,
             "on_exit": order.on_exit,
         }
@@ -90,11 +92,14 @@ class Handle(Client):
         self.close()
 
 
-def prestart() -> Handle:
-    """Start the interpreter of a supervisor. It waits for an order, and ends if none comes before we do."""
+def prestart(*, networks: bool = True) -> Handle:
+    """Start the interpreter of a supervisor. It waits for an order, and ends if none comes before we do.
+
+    ``networks``: load what a bridge takes already; an order may join networks either way.
+    """
     ours, theirs = channel.pair()
     try:
-        pid = spawn(os.path.join(os.path.dirname(__file__), "supervisor.py"), theirs)
+        pid = spawn(os.path.join(os.path.dirname(__file__), "supervisor.py"), theirs, ("network",) if networks else ())
     finally:
         os.close(theirs)
     return Handle(Channel(ours), pid)

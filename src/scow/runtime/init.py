@@ -151,7 +151,7 @@ def take_streams(stdio: tuple[int, ...], uid: int) -> None:
 
 def default_signals() -> None:
     """The interpreter ignores SIGPIPE and SIGXFSZ, and an ignored signal stays ignored across execve."""
-    import _signal
+    import _signal  # type: ignore[import-not-found]
 
     for sig in (_signal.SIGPIPE, _signal.SIGXFSZ):
         _signal.signal(sig, _signal.SIG_DFL)

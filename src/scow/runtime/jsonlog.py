@@ -13,6 +13,7 @@ from scow.runtime import light, statefile
 
 LONGEST = 16 << 10
 
+
 class Log:
     """A container's log file. ``max_size`` 0 never rotates; ``max_files`` counts the current one."""
 

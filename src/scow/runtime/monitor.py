@@ -49,6 +49,7 @@ class Monitor:
         self.pidfd = -1
         self.groups: list[list[str]] = []
         self.sessions: list[Session] = []
+        self.held: list[int] = []
         self.stopping = False
         self.done = False
 
@@ -149,6 +150,8 @@ class Monitor:
             self.save(pid=found["pid"], pid_start=statefile.start_time(found["pid"]), cgroup=found["cgroup"])
             self.pidfd = os.pidfd_open(found["pid"])
             self.watch(self.pidfd, self.on_exit)
+        elif kind == b"h":
+            self.held += fds
         elif kind == b"n":
             self.connected = True
             self.state["endpoints"] = light.loads(rest)
@@ -209,9 +212,13 @@ class Monitor:
             if full:
                 self.forget(fd)
             elif fd not in self.handlers:
-                self.watch(fd, lambda _events, fd=fd: self.on_output(fd))
+                self.watch(fd, self.reader(fd))
         if self.streams.input and self.streams.stdin >= 0 and self.streams.terminal < 0:
             self.watch(self.streams.stdin, self.on_input, select.POLLOUT)
+
+    def reader(self, fd: int) -> Handler:
+        """What to do when the container writes to ``fd``."""
+        return lambda _events: self.on_output(fd)
 
     def on_input(self, _events: int) -> None:
         """The container reads its stdin again."""
@@ -233,7 +240,7 @@ class Monitor:
 
     def accept(self, _events: int) -> None:
         """A client at the door; root or whoever runs us, by the socket's permissions."""
-        fd, _ = self.door._accept()
+        fd, _ = self.door._accept()  # type: ignore[attr-defined]
         self.add_client(Connection(Channel(fd)))
 
     def add_client(self, client: Connection) -> None:
@@ -298,6 +305,8 @@ class Monitor:
             self.restarts.stop()
             if self.state["status"] == "restarting":
                 self.finish_for_good()
+        elif verb == b"k":
+            self.signal(int(rest))
         elif verb == b"K":
             client.send(b"+" if self.signal(int(rest)) else b'-{"message":"container is not running"}')
         elif verb in (b"P", b"U"):
@@ -424,6 +433,9 @@ class Monitor:
     def clean(self) -> None:
         """Remove the cgroup, and give back the addresses; by a child if more than a few rmdirs is needed."""
         left = bool(self.state["networks"])
+        for fd in self.held:
+            os.close(fd)
+        self.held = []
         for _, directory in self.groups:
             try:
                 os.rmdir(directory)

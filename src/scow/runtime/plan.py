@@ -9,7 +9,7 @@ from scow.runtime.steps.devices import DEFAULT_DEVICES, Device, DeviceLinks
 from scow.runtime.steps.mounts import Bind, Filesystem
 from scow.runtime.steps.protect import Mask, ReadOnly
 from scow.runtime.steps.rootfs import Directory, MountRoot, Pivot, ReadOnlyRoot
-from scow.runtime.steps.settings import Names, Sysctl
+from scow.runtime.steps.settings import Loopback, Names, Sysctl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -118,6 +118,8 @@ def _settings(spec: dict[str, Any]) -> Iterator[Step]:
         if not has_namespace(spec, "uts"):
             raise Invalid("unable to set hostname without a private UTS namespace")
         yield Names(spec.get("hostname") or "", spec.get("domainname") or "")
+    if any(n["type"] == "network" and not n.get("path") for n in spec["linux"]["namespaces"]):
+        yield Loopback()
     for key, text in (spec["linux"].get("sysctl") or {}).items():
         check_sysctl(spec, key)
         yield Sysctl(key, str(text))

@@ -15,7 +15,7 @@ _SYNCHRONOUS = (4, 5, 7, 8, 11, 31)
 
 def split() -> None:
     """Returns in the child, which goes on to execve; the first process stays here until that child has ended."""
-    import _signal
+    import _signal  # type: ignore[import-not-found]
 
     block = set(range(1, 65)) - {9, 19, 32, 33} - set(_SYNCHRONOUS)
     before = _signal.pthread_sigmask(_signal.SIG_BLOCK, block)

@@ -6,9 +6,10 @@ A child is forked from a bare interpreter of one thread, imports what it needs, 
 from __future__ import annotations
 
 import os
+import sys
 
 from scow.runtime import light
-from scow.runtime.channel import Channel, pair, read_memory
+from scow.runtime.channel import MOST_FDS, Channel, pair, read_memory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,13 +47,15 @@ def create(channel: Channel) -> None:
     """Make the container: load everything, wait for the order, then act on it.
 
     In: one message with the order (a memory file) and the three streams. Out: ``p`` the init's pid and cgroup, then what the
-    init reports, and ``n`` once the networks are up.
+    init reports, ``h`` descriptors that keep ports of the host, and ``n`` once the networks are up.
     """
     from scow.kernel import cgroup, namespaces
     from scow.runtime import bundle, creator
     from scow.runtime.privileges import compile_filter
     from scow.runtime.spec import default_spec
 
+    if "network" in sys.argv:
+        from scow.runtime.net import attach, firewall, ports  # noqa: F401 - loaded while there is time
     hierarchy = cgroup.detect()
     compile_filter(default_spec()["linux"]["seccomp"])
     message, fds = channel.receive()
@@ -66,25 +69,22 @@ def create(channel: Channel) -> None:
     report = {"pid": born.pid, "cgroup": born.cgroup, "groups": born.groups}
     channel.send(b"p" + light.dumps(report).encode())
     try:
-        endpoints = connect(wanted.id, born.pid, order.get("networks") or [])
+        ends, held = connect(wanted.id, born.pid, order["networks"])
     except BaseException:
         namespaces.pidfd_send_signal(born.pidfd, 9)
         raise
-    channel.send(b"n" + light.dumps(endpoints).encode())
+    for i in range(0, len(held), MOST_FDS):
+        channel.send(b"h", tuple(held[i : i + MOST_FDS]))
+    channel.send(b"n" + light.dumps(ends).encode())
 
 
-def connect(name: str, pid: int, networks: list[Any]) -> list[dict[str, Any]]:
-    """Attach the network namespace of ``pid`` to each network; the endpoints as JSON."""
+def connect(container: str, pid: int, networks: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[int]]:
+    """Join the networks of the order, if there are any."""
     if not networks:
-        return []
-    from scow.runtime import net
-    from scow.values import asdict
+        return [], []
+    from scow.runtime.networks import connect, from_json
 
-    fd = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return [asdict(net.attach(network, name, fd)) for network in networks]
-    finally:
-        os.close(fd)
+    return connect(container, pid, [from_json(n) for n in networks])
 
 
 def clean(state: dict[str, Any]) -> None:
@@ -95,10 +95,10 @@ def clean(state: dict[str, Any]) -> None:
         group = cgroup.open_group(state["cgroup"])
         group.kill()
         group.remove()
-    for network in state.get("networks") or []:
-        from scow.runtime import net
+    if state.get("networks"):
+        from scow.runtime.networks import disconnect, from_json
 
-        net.detach(network, state["id"])
+        disconnect(state["id"], [from_json(n) for n in state["networks"]])
 
 
 def freeze(state: dict[str, Any], on: bool) -> None:

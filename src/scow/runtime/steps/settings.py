@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import struct
 
 from scow.errors import Invalid
 from scow.runtime.steps.root import Root, explain
 from scow.values import value
+
+_SIOCSIFFLAGS = 0x8914
+_IFF_UP, _IFF_RUNNING = 0x1, 0x40
 
 
 @value
@@ -23,6 +27,22 @@ class Names:
         for name, text in (("hostname", self.hostname), ("domainname", self.domainname)):
             if text:
                 _write(f"kernel/{name}", text)
+
+
+@value
+class Loopback:
+    """Switch the loopback of a new network namespace on."""
+
+    def describe(self) -> str:
+        return "network: loopback up"
+
+    def execute(self, _root: Root) -> None:
+        import _socket
+        import fcntl
+
+        s = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
+        fcntl.ioctl(s.fileno(), _SIOCSIFFLAGS, struct.pack("16sH22x", b"lo", _IFF_UP | _IFF_RUNNING))
+        s.close()
 
 
 @value
