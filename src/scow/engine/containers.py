@@ -9,8 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
 
+    from scow.engine.container.commit import CommitRequest
     from scow.engine.container.create import Created
     from scow.engine.container.execs import Running
+    from scow.engine.container.export import Out
     from scow.engine.container.launch import How
     from scow.engine.container.listing import Listed, Wanted
     from scow.engine.container.logs import LogRequest
@@ -153,3 +155,21 @@ class Containers:
         from scow.engine.container.prune import prune
 
         return prune(self.store, wanted)
+
+    def commit(self, text: str, request: CommitRequest) -> str:
+        """``commit``: an image of what the container has changed; its id."""
+        from scow.engine.container.commit import commit
+
+        return commit(self.store, self.images, self.find(text), request)
+
+    def export(self, text: str, out: Out) -> None:
+        """``export``: the container's root file system as a tar."""
+        from scow.engine.container.export import export
+
+        export(self.store, self.find(text), out)
+
+    def diff(self, text: str) -> list[tuple[str, str]]:
+        """``diff``: kind of change and path, sorted."""
+        from scow.engine.container.export import diff
+
+        return diff(self.store, self.find(text))

@@ -38,7 +38,7 @@ def _fetched(url: str) -> BinaryIO:
     file = tempfile.TemporaryFile(prefix="scow-import-")
     fetch(url, file)
     file.seek(0)
-    return file  # type: ignore[return-value]
+    return file
 
 
 def run(args: Args, context: Context) -> int:

@@ -31,9 +31,9 @@ def run(args: Args, context: Context) -> int:
     if not confirm(question(everything=everything, volumes=volumes), force=args.on("force")):
         return 0
     engine = context.engine
-    containers = engine.containers.prune(wanted, volumes=volumes)
-    if containers.removed:
-        sys.stdout.write("Deleted Containers:\n" + "".join(f"{c}\n" for c in containers.removed) + "\n")
+    containers = engine.containers.prune(wanted)
+    if containers.ids:
+        sys.stdout.write("Deleted Containers:\n" + "".join(f"{c}\n" for c in containers.ids) + "\n")
     images = engine.images.prune(everything=everything, wanted=wanted)
     if images.removed:
         sys.stdout.write("Deleted Images:\n" + "".join(f"{r.kind.lower()}: {r.name}\n" for r in images.removed) + "\n")
