@@ -13,6 +13,7 @@ from typing import Any
 
 from scow.kernel.mount import MNT_DETACH, mount_at, umount
 from scow.kernel.mountinfo import mounts
+from scow.store.layers.erofs_form import ErofsForm
 from scow.store.paths import Paths, create
 from scow.store.snapshots import Snapshotter
 from scow.wire.tar import Entry, Writer
@@ -65,11 +66,14 @@ def touch(path: str) -> None:
 
 @contextmanager
 def store(path: Any, form: str | None) -> Iterator[Snapshotter]:
-    """A Snapshotter under ``path`` whose mounts are gone afterwards."""
+    """A Snapshotter under ``path`` whose mounts are gone afterwards; "erofs-loop" is how older kernels have it."""
     paths = Paths(f"{path}/root", f"{path}/run")
     create(paths)
     try:
-        yield Snapshotter(paths, form)
+        snapshotter = Snapshotter(paths, form.partition("-")[0] if form else None)
+        if form == "erofs-loop":
+            snapshotter.layers._forms["erofs"] = ErofsForm(paths, how="loop", direct=False)
+        yield snapshotter
     finally:
         clean(str(path))
 

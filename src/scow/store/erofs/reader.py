@@ -63,7 +63,7 @@ class Index:
             raise Corrupt("erofs: index is cut short")
         self._map = mmap.mmap(fd, 0, prot=mmap.PROT_READ)
         head = f.SUPER.unpack_from(self._map, f.SUPER_OFFSET)
-        if head[0] != f.MAGIC or head[3] != f.BLOCK_BITS or head[15] & ~(f.CHUNKED_FILE | f.DEVICE_TABLE):
+        if head[0] != f.MAGIC or head[3] != f.BLOCK_BITS or head[14] & ~(f.CHUNKED_FILE | f.DEVICE_TABLE):
             raise Corrupt("erofs: no index of ours")
         covered = bytearray(self._map[f.SUPER_OFFSET : f.SUPER_OFFSET + f.BLOCK])
         covered[4:8] = bytes(4)

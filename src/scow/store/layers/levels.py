@@ -7,7 +7,7 @@ import io
 import os
 import stat
 
-from scow.errors import Corrupt, NotFound
+from scow.errors import Corrupt, Invalid, NotFound
 from scow.kernel.openat import RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, openat2
 from scow.store.erofs.reader import Extent, Index, Inode
 from scow.store.tree import Info
@@ -151,7 +151,7 @@ class DirectoryLevel:
         try:
             os.close(self._open(path, os.O_PATH | os.O_NOFOLLOW))
         except OSError as e:
-            if e.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG):
+            if e.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
                 return None
             raise
         return path
@@ -208,7 +208,12 @@ class DirectoryLevel:
         return os.fdopen(self._open(handle, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
 
     def _open(self, path: bytes, flags: int) -> int:
-        return openat2(self._root, path, flags, 0, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS)
+        try:
+            return openat2(self._root, path, flags, 0, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS)
+        except OSError as e:
+            if e.errno == errno.ENAMETOOLONG:
+                raise Invalid(f"/{os.fsdecode(path[2:80])}... is nested too deeply") from None
+            raise
 
     def close(self) -> None:
         """Let go of the directory."""
