@@ -205,8 +205,9 @@ def _result(job: Job, target: State, wanted: set[State]) -> Conversion:
 def _arguments(states: list[State]) -> tuple[Argument, ...]:
     found: dict[str, Argument] = {}
     for state in states:
-        for name in state.used & set(state.arguments):
-            found.setdefault(name, state.arguments[name])
+        for name, argument in state.arguments.items():
+            if name in state.used:
+                found.setdefault(name, argument)
     return tuple(sorted(found.values(), key=lambda a: a.line))
 
 
