@@ -97,7 +97,8 @@ def tars(root: str, count: int) -> str:
     tree(root, count)
     path = f"{root}/ustar.tar"
     subprocess.run(["tar", "-C", root, "--format=ustar", "-cf", path, "t"], check=True)
-    entries = list(scan(open(path, "rb").fileno()))
+    with open(path, "rb") as f:
+        entries = list(scan(f.fileno()))
     with open(f"{root}/pax.tar", "wb") as f:
         pack(root, [e._replace(mtime=e.mtime + 5, xattrs={b"user.a": b"1"}) for e in entries], f)
     found = best(

@@ -162,11 +162,10 @@ def decode(block: bytes, at: int, over: dict[str, Any] | None = None) -> Entry:
         name = _join(form, prefix, rest, name)
     xattrs = NO_XATTRS
     if over:
-        name, link = over.get("name", name), over.get("linkname", link)
-        uid, gid, uname, gname = (
-            over.get(k, v) for k, v in (("uid", uid), ("gid", gid), ("uname", uname), ("gname", gname))
-        )
-        length, when, xattrs = over.get("size", length), over.get("mtime", when), over.get("xattrs", xattrs)
+        get = over.get
+        name, link, uname, gname = get("name", name), get("linkname", link), get("uname", uname), get("gname", gname)
+        uid, gid, length, when = get("uid", uid), get("gid", gid), get("size", length), get("mtime", when)
+        xattrs = get("xattrs", NO_XATTRS)
     if kind == "v7":
         kind = "dir" if name.endswith(b"/") else "file"
     if kind not in WITH_DATA:

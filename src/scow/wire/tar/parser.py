@@ -37,6 +37,7 @@ class Parser:
         self._global: dict[bytes, bytes] = {}
         self._records: dict[bytes, bytes] = {}  # of the extended header before the next member
         self._long: dict[str, Any] = {}  # GNU's long names, by field
+        self._holes = False  # which may say that it is sparse
         self._pending = False  # an extended header waits for its member
         self._zero = False
         self._entry = Entry(b"", "file")  # the one whose rest is being collected
@@ -45,7 +46,7 @@ class Parser:
         self._size = 0  # of the sparse file
         self._solid = 0  # the stream must reach at least here
         self._fed = 0
-        self._held = b""
+        self._held = bytearray()
         self._wrong: Corrupt | None = None
 
     def step(self, block: bytes) -> Entry | None:
@@ -65,8 +66,11 @@ class Parser:
         view: bytes | memoryview = chunk if isinstance(chunk, bytes) else memoryview(chunk)
         if self._held:
             base -= len(self._held)
-            view = self._held + view
-            self._held = b""
+            self._held += view
+            if self.next + self.want > end:
+                return found
+            view = bytes(self._held)
+            self._held.clear()
         try:
             while not self.ended and (stop := self.next + self.want) <= end:
                 entry = self._take(bytes(view[self.next - base : stop - base]))
@@ -78,7 +82,7 @@ class Parser:
                 raise
             return found
         if not self.ended and self.next < end:
-            self._held = bytes(view[self.next - base :])
+            self._held += view[self.next - base :]
         return found
 
     def close(self) -> None:
@@ -113,14 +117,17 @@ class Parser:
         over = self._over(at) if self._pending or self._global else None
         entry = decode(block, at, over)
         self._start = at
-        if entry[1] in PLAIN and not self._records:  # [1] is kind: this runs for every member
+        if entry[1] in PLAIN and not self._holes:  # [1] is kind: this runs for every member
             data, size = entry[12], entry[5]
             self._solid = data + size
             self.next = data + (size + 511 & -512)
             self._entry = entry
-            if over:
+            if self._pending:
                 self._forget()
             return entry
+        if over and entry[1] not in PLAIN and entry[1] != "gnusparse":
+            # What an earlier extended header said, its size above all, is for the member and not for this one.
+            entry = decode(block, at)
         return self._special(entry, block)
 
     def _nothing(self, at: int) -> None:
@@ -131,13 +138,16 @@ class Parser:
         self.next = self._solid = at + BLOCK
 
     def _over(self, at: int) -> dict[str, Any]:
+        found = {**self._global, **self._records} if self._global else self._records
         try:
-            return {**pax.fields({**self._global, **self._records}), **self._long}
+            over = pax.fields(found) if found else {}
         except ValueError as e:
             raise fail(str(e), at) from None
+        over.update(self._long)
+        return over
 
     def _forget(self) -> None:
-        self._records, self._long, self._pending = {}, {}, False
+        self._records, self._long, self._pending, self._holes = {}, {}, False, False
 
     def _special(self, entry: Entry, block: bytes) -> Entry | None:
         self._entry = entry
@@ -148,9 +158,7 @@ class Parser:
                 self._size = number(block[483:495])
                 return self._mapped() if not self._map.more else self._more()
             if entry.kind not in PLAIN:
-                # What an earlier extended header said, its size above all, is for the member and not for this one.
-                self._entry = decode(block, self._start)
-                return self._extended(self._entry.size)
+                return self._extended(entry.size)
             form = sparse.announced(self._records)
             if form < 0:
                 return self._emit(entry, entry.size)
@@ -173,6 +181,7 @@ class Parser:
         try:
             if kind == "pax":
                 self._records = pax.records(data)
+                self._holes = b"GNU.sparse." in data
             elif kind == "global":
                 found = pax.records(data)
                 if self._apply_global:
