@@ -209,10 +209,15 @@ def _number(raw: bytes | None) -> int:
     return struct.unpack("=I", raw)[0] if raw else 0
 
 
+def get_request(name: str) -> Message:
+    """Ask for a link; since Linux 6.8 a change of its carrier takes effect before the answer."""
+    return Message(_GETLINK, 0, _ifinfo() + attr(_IFNAME, text(name)), f"get link {name}")
+
+
 def find_link(nl: Netlink, name: str) -> Link | None:
     """The link called ``name``, or None."""
     try:
-        got = nl.send([Message(_GETLINK, 0, _ifinfo() + attr(_IFNAME, text(name)), f"get link {name}")])
+        got = nl.send([get_request(name)])
     except OSError as e:
         if e.errno == errno.ENODEV:
             return None

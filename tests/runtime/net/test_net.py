@@ -236,6 +236,26 @@ def test_internal_network(tmp_path: object) -> None:
     )
 
 
+def test_run_directories_share_the_host(tmp_path: object) -> None:
+    out = on_host(
+        """
+        pids = []
+        for n in range(8):
+            pid = os.fork()
+            if pid == 0:
+                mine = nw.default_network(f"{run}{n}")
+                firewall.ensure(mine)
+                os.write(1, f"{mine.subnet}\\n".encode())
+                os._exit(0)
+            pids.append(pid)
+        assert all(os.waitpid(p, 0)[1] == 0 for p in pids)
+        assert len(nft.rules(fw, "ip", "scow")) == 2 + 9 * 9
+        """,
+        tmp_path,
+    ).split()
+    assert sorted(out) == sorted(f"10.{n}.0.0/16" for n in range(86, 78, -1))
+
+
 def test_several_networks_none_and_host(tmp_path: object) -> None:
     on_host(
         """
@@ -271,6 +291,7 @@ def test_a_restarted_container_keeps_its_address(tmp_path: object) -> None:
 def test_what_a_crash_leaves_is_completed(tmp_path: object) -> None:
     on_host(
         """
+        bridge.remove(net)
         nl.send([rt.bridge_request(net.interface, "02:42:0a:57:00:01", 1400)])  # killed before the address
         one = at.attach(net, "a" * 64, c1, run)
         assert reach(c1, listen(world, 80), "203.0.113.2", 80) == "203.0.113.1"
@@ -321,6 +342,7 @@ def test_dockers_forward_chain_lets_our_bridge_pass(tmp_path: object) -> None:
         )
         def load(jump):
             subprocess.run(["nft", "-f", "-"], input="flush ruleset\\n" + ruleset % jump, text=True, check=True)
+        bridge.remove(net)
         load("jump DOCKER-USER")
         one = at.attach(net, "a" * 64, c1, run)
         assert one.warnings == ()
@@ -344,6 +366,8 @@ def test_conflicts_are_named(tmp_path: object) -> None:
         at.attach(net, "a" * 64, c1, run)
         taken = listen(host, 8080)
         alive = lambda who: True
+        second = nw.default_network(run + "2")
+        assert (second.subnet, second.interface != net.interface) == ("10.86.0.0/16", True)
         for call in (
             lambda: at.attach(net, "b" * 64, c2, run, address="10.87.0.2", alive=alive),
             lambda: at.attach(net, "b" * 64, c2, run, address="10.87.0.1"),

@@ -72,13 +72,23 @@ def attach(
 
 
 def _connect(nl: Netlink, link: rtnetlink.Link, container_id: str, netns: int, end: Endpoint) -> None:
+    name = _add_pair(nl, link, container_id, netns, end)
+    _configure(netns, end)
+    # The kernel notices carriers in the background, up to a second later; until then the bridge forwards nothing to the
+    # new port. Asking for a link makes it look now (Linux 6.8): first the port, whose state decides the bridge's.
+    nl.send([rtnetlink.get_request(name), rtnetlink.get_request(link.name)])
+
+
+def _add_pair(nl: Netlink, link: rtnetlink.Link, container_id: str, netns: int, end: Endpoint) -> str:
+    """Make the veth pair; the name of the host's end."""
     for attempt in range(_NAMES_TO_TRY):
         # A random part: the pair of a container's last run may still be there when it starts again.
         name = f"scow{container_id[:6]}{os.urandom(2).hex()}"
+        pair = rtnetlink.Veth(name, end.interface, netns, link.index, link.mtu, end.mac)
         try:
             nl.send(
                 [
-                    rtnetlink.veth_request(rtnetlink.Veth(name, end.interface, netns, link.index, link.mtu, end.mac)),
+                    rtnetlink.veth_request(pair),
                     rtnetlink.no_ipv6_request(name),
                     rtnetlink.hairpin_request(name),
                     rtnetlink.up_request(name),
@@ -89,7 +99,7 @@ def _connect(nl: Netlink, link: rtnetlink.Link, container_id: str, netns: int, e
             taken = e.errno == errno.EEXIST and rtnetlink.find_link(nl, name) is not None
             if not taken or attempt == _NAMES_TO_TRY - 1:
                 raise
-    _configure(netns, end)
+    return name
 
 
 def _configure(netns: int, end: Endpoint) -> None:

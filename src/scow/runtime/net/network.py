@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import zlib
@@ -9,7 +10,7 @@ import zlib
 from scow.errors import Conflict, Corrupt, Invalid, NotFound, Unavailable
 from scow.kernel import rtnetlink
 from scow.kernel.netlink import Netlink
-from scow.runtime.net import ipv4
+from scow.runtime.net import bridge, ipv4
 from scow.values import asdict, value
 
 TYPE_CHECKING = False
@@ -77,7 +78,8 @@ def create(
 ) -> NetworkConfig:
     """A network with a free subnet unless one is given; made by the first ``attach``.
 
-    ``taken`` are subnets of networks that may not be up now. Conflict if the subnet is in use on this host.
+    ``taken`` are subnets of networks that may not be up now. Hold ``lock`` until it is saved, so that nobody chooses
+    the same. Conflict if the subnet is in use on this host.
     """
     with Netlink() as nl:
         used = _in_use(nl)
@@ -149,6 +151,8 @@ def default_network(run_dir: str, taken: Iterable[str] = ()) -> NetworkConfig:
             return load(directory, DEFAULT)
         except NotFound:
             network = _adopt(interface_name(DEFAULT, run_dir)) or create(DEFAULT, run_dir, taken=taken)
+            with Netlink() as nl:
+                bridge.ensure(nl, network)  # now its route tells other run directories that the subnet is taken
             save(directory, network)
             return network
 
@@ -167,16 +171,29 @@ def _adopt(interface: str) -> NetworkConfig | None:
 
 
 class lock:  # noqa: N801  (used as a function: `with lock(run_dir):`)
-    """The lock of all networks of a run directory; it goes with its process."""
+    """The lock of the host's networks; it goes with its process.
+
+    Bridges, routes and rules are the host's, whatever the run directory: root's lock is one for all of them. Others,
+    who can only be root of a namespace, have one in ``run_dir``.
+    """
 
     def __init__(self, run_dir: str) -> None:
-        self.directory = f"{run_dir}/net"
+        self.run_dir = run_dir
         self.fd = -1
 
     def __enter__(self) -> None:
-        os.makedirs(self.directory, 0o755, exist_ok=True)
-        self.fd = os.open(f"{self.directory}/.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self.fd = self._open(DEFAULT_RUN)
+        except OSError as e:
+            if e.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise
+            self.fd = self._open(self.run_dir)
         fcntl.flock(self.fd, fcntl.LOCK_EX)
+
+    @staticmethod
+    def _open(run_dir: str) -> int:
+        os.makedirs(f"{run_dir}/net", 0o755, exist_ok=True)
+        return os.open(f"{run_dir}/net/.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
     def __exit__(self, *_: object) -> None:
         os.close(self.fd)
