@@ -129,7 +129,10 @@ def test_v1_memory_limit_kills_and_is_counted(path: str) -> None:
 def test_v1_pids_limit(path: str) -> None:
     group = cgroup.create_group(path, Limits(pids=3), HOST)
     done = subprocess.run(
-        ["sh", "-c", "for i in 1 2 3 4 5 6; do sleep 5 & done"], preexec_fn=group.join, capture_output=True, timeout=30
+        ["sh", "-c", "for i in 1 2 3 4 5 6; do sleep 60 >/dev/null 2>&1 & done"],
+        preexec_fn=group.join,
+        capture_output=True,
+        timeout=30,
     )
     assert done.returncode != 0 and b"fork" in done.stderr
     assert 0 < len(group.pids()) <= 3
