@@ -1,0 +1,140 @@
+"""``scow build``."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from scow.cli.command import Command, boolean, refused, repeated, string
+from scow.errors import Error, Invalid
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from scow.cli.context import Context
+    from scow.cli.flags import Args
+    from scow.cli.progress.model import Display
+    from scow.engine.building import BuildResult
+
+
+def _display(args: Args) -> Display:
+    from scow import __version__
+    from scow.cli.progress import make_display
+
+    kind = args.text("progress") or os.environ.get("BUILDKIT_PROGRESS") or "auto"
+    title = f"building with scow {__version__}" if kind not in ("auto", "tty") or not sys.stderr.isatty() else "scow"
+    return make_display("quiet" if args.on("quiet") else kind, sys.stderr, title)
+
+
+def _warnings(result: BuildResult, *, debug: bool) -> None:
+    """The findings of the build checks, below the progress, as docker lists them."""
+    if not result.warnings:
+        return
+    many = "s" if len(result.warnings) > 1 else ""
+    colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    start, end = ("\x1b[33m", "\x1b[0m") if colour else ("", "")
+    expand = "" if debug else " (use --debug to expand)"
+    sys.stderr.write(f"\n {start}{len(result.warnings)} warning{many} found{expand}:{end}\n")
+    for warning in result.warnings:
+        sys.stderr.write(f" - {warning}\n")
+
+
+def _write(path: str, text: str, what: str) -> None:
+    try:
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+    except OSError as e:
+        raise Invalid(f"failed to write {what} {path}: {(e.strerror or str(e)).lower()}") from e
+
+
+def _metadata(result: BuildResult) -> str:
+    import json
+
+    found: dict[str, object] = {}
+    if result.root is not None and result.image is not None:
+        found["containerimage.config.digest"] = str(result.image)
+        found["containerimage.descriptor"] = result.root.to_json()
+        found["containerimage.digest"] = str(result.root.digest)
+    if result.names:
+        found["image.name"] = ",".join(result.names)
+    return json.dumps(found, indent=2) + "\n"
+
+
+def _failed(error: Error, display: Display) -> int:
+    """Tell a failure as BuildKit does: the end of the step's output, the lines of the build file, the error."""
+    first, _, excerpt = str(error).partition("\n")
+    notes = [n for n in getattr(error, "__notes__", ()) if not n.startswith("vertex: ")]
+    sys.stderr.write(display.report_failure())
+    sys.stderr.write("".join(f"{text}\n" for text in ([excerpt] if excerpt else notes)))
+    reason = first if first.startswith("failed to solve: ") or not (excerpt or notes) else f"failed to solve: {first}"
+    sys.stderr.write(f"ERROR: failed to build: {reason}\n")
+    if error.hint:
+        sys.stderr.write(f"hint: {error.hint}\n")
+    return 1
+
+
+def run(args: Args, context: Context) -> int:
+    """Build an image."""
+    from scow.cli.options.build import request as build_request
+
+    request = build_request(args)
+    display = _display(args)
+    try:
+        result = context.engine.builds.build(request, display)
+    except Error as e:
+        display.close()
+        return _failed(e, display)
+    except BaseException:
+        display.close()
+        raise
+    display.close()
+    if not args.on("quiet"):
+        _warnings(result, debug=args.on("debug"))
+    if args.text("iidfile") and result.image:
+        _write(args.text("iidfile"), str(result.image), "image ID file")
+    if args.text("metadata-file"):
+        _write(args.text("metadata-file"), _metadata(result), "metadata file")
+    if args.on("quiet") and result.image:
+        sys.stdout.write(f"{result.image}\n")
+    return 0
+
+
+COMMAND = Command(
+    name="build",
+    usage="[OPTIONS] PATH | URL | -",
+    summary="Build an image from a Dockerfile",
+    run=run,
+    minimum=1,
+    maximum=1,
+    flags=(
+        repeated("add-host", 'Add a custom host-to-IP mapping (format: "host:ip")', kind="stringArray"),
+        repeated("build-arg", "Set build-time variables", kind="stringArray"),
+        repeated("build-context", "Additional build contexts (e.g., name=path)", kind="stringArray"),
+        boolean("debug", "Show the details of warnings", "D"),
+        string("file", 'Name of the Dockerfile (default: "PATH/Dockerfile")', "f"),
+        boolean("force-rm", "Always remove intermediate containers (there are none)"),
+        string("iidfile", "Write the image ID to a file"),
+        repeated("label", "Set metadata for an image", kind="stringArray"),
+        boolean("load", "Keep the image in the store, also when there are other outputs"),
+        string("metadata-file", "Write build result metadata to a file"),
+        string("network", 'Set the networking mode for the "RUN" instructions during build', default="default"),
+        boolean("no-cache", "Do not use cache when building the image"),
+        repeated("no-cache-filter", "Do not cache specified stages", kind="stringArray"),
+        repeated("output", 'Output destination (format: "type=local,dest=path")', "o", kind="stringArray"),
+        repeated("platform", "Set target platform for build", kind="stringArray"),
+        string("progress", 'Set type of progress output ("auto", "none", "plain", "quiet", "rawjson", "tty")'),
+        boolean("pull", "Always attempt to pull all referenced images"),
+        boolean("quiet", "Suppress the build output and print image ID on success", "q"),
+        boolean("rm", "Remove intermediate containers after a successful build (there are none)", default=True),
+        repeated("secret", 'Secret to expose (format: "id=mysecret[,src=/local/secret]")', kind="stringArray"),
+        string("shm-size", "Shared memory size for build containers", kind="bytes"),
+        repeated("ssh", 'SSH agent socket to expose (format: "default|<id>[=<socket>]")', kind="stringArray"),
+        repeated("tag", 'Name and optionally a tag (format: "name:tag")', "t", kind="stringArray"),
+        string("target", "Set the target build stage to build"),
+        repeated("ulimit", "Ulimit options", kind="ulimit"),
+    ),
+    refused=refused(
+        *"allow annotation attest builder cache-from cache-to call cgroup-parent check! compress! cpu-period cpu-quota "
+        "cpu-shares cpuset-cpus cpuset-mems isolation memory memory-swap provenance push! sbom security-opt squash!".split()
+    ),
+    aliases=("builder build", "image build", "build"),
+)

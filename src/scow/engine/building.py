@@ -1,0 +1,22 @@
+"""The values of a build request, named where doors may import them from."""
+
+from __future__ import annotations
+
+from scow.build.boxes import Given
+from scow.build.outputs import Output
+from scow.build.outputs import parse as parse_output
+from scow.build.service import BuildRequest, BuildResult
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from scow.oci.platform import Platform
+
+__all__ = ["BuildRequest", "BuildResult", "Given", "Output", "parse_output", "parse_platforms"]
+
+
+def parse_platforms(texts: tuple[str, ...]) -> tuple[Platform, ...]:
+    """``--platform`` texts, each perhaps several separated by commas; each platform once. Invalid."""
+    from scow.oci.platform import Platform
+
+    found = [Platform.parse(word.strip()) for text in texts for word in text.split(",") if word.strip()]
+    return tuple(dict.fromkeys(found))
