@@ -66,12 +66,14 @@ class Requirement:
 
 @value
 class Argument:
-    """A build argument that matters for the target: its value in this build and what the comment above it says."""
+    """A build argument that matters for the target: its value in this build, what the comment above it says, and the
+    arguments its default is made of."""
 
     name: str
     value: str
     description: str
     line: int
+    needs: tuple[str, ...] = ()
 
 
 @value

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from scow.build.dockerfile.convert.job import Job
-    from scow.build.dockerfile.instructions.env import Arg
+    from scow.build.dockerfile.instructions.env import Variable
     from scow.build.dockerfile.parser import Dockerfile
     from scow.build.ops import ProxyEnv
     from scow.oci.platform import Platform
@@ -48,30 +48,27 @@ def global_arguments(
     style = Style(dockerfile.escape)
     for arg in dockerfile.arguments:
         try:
-            for key, found in _values(arg, values, given, style):
+            for variable in arg.variables:
+                found, needs = _value(variable, values, given, style)
                 if found is not None:
-                    values.pop(key, None)
-                    values[key] = found
-                about = next(v.description for v in arg.variables if v.key == key)
-                declared[key] = Argument(key, found or "", about, arg.origin.at.start)
+                    values.pop(variable.key, None)
+                    values[variable.key] = found
+                line, key = arg.origin.at.start, variable.key
+                declared[key] = Argument(key, found or "", variable.description, line, needs)
         except DockerfileError as fault:
             raise fault.located(dockerfile.source, arg.origin.at) from None
     return values, declared
 
 
-def _values(
-    arg: Arg, values: Mapping[str, str], given: Mapping[str, str], style: Style
-) -> list[tuple[str, str | None]]:
-    found: list[tuple[str, str | None]] = []
-    now = dict(values)
-    for variable in arg.variables:
-        value = given.get(variable.key)
-        if value is None and variable.default is not None:
-            value = expand(variable.default, now, style).text
-        if value is not None:
-            now[variable.key] = value
-        found.append((variable.key, value))
-    return found
+def _value(
+    variable: Variable, values: Mapping[str, str], given: Mapping[str, str], style: Style
+) -> tuple[str | None, tuple[str, ...]]:
+    if variable.key in given:
+        return given[variable.key], ()
+    if variable.default is None:
+        return None, ()
+    found = expand(variable.default, values, style)
+    return found.text, tuple(name for name in found.matched if name != variable.key)
 
 
 def set_epoch(job: Job) -> None:

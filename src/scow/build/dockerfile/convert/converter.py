@@ -205,8 +205,14 @@ def _result(job: Job, target: State, wanted: set[State]) -> Conversion:
 def _arguments(states: list[State]) -> tuple[Argument, ...]:
     found: dict[str, Argument] = {}
     for state in states:
+        used, waiting = set(state.used), list(state.used)
+        while waiting:
+            known = state.arguments.get(waiting.pop())
+            more = [name for name in known.needs if name not in used] if known else []
+            used.update(more)
+            waiting += more
         for name, argument in state.arguments.items():
-            if name in state.used:
+            if name in used:
                 found.setdefault(name, argument)
     return tuple(sorted(found.values(), key=lambda a: a.line))
 

@@ -21,8 +21,8 @@ def shown(code: str, env: Mapping[str, str], style: Style) -> str:
         code = expand(code, env, style).text
     except DockerfileError:
         pass
-    name, blank, rest = code.partition(" ")
-    return name.upper() + blank + rest
+    name = code.split(maxsplit=1)[:1]
+    return name[0].upper() + code[len(name[0]) :] if name else code
 
 
 def as_run(style: Style) -> Style:

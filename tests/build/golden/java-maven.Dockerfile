@@ -1,0 +1,14 @@
+FROM maven:3.9-eclipse-temurin-21 AS build
+WORKDIR /build
+COPY pom.xml .
+RUN --mount=type=cache,target=/root/.m2 mvn -B dependency:go-offline
+COPY src ./src
+RUN --mount=type=cache,target=/root/.m2 mvn -B package -DskipTests
+
+FROM eclipse-temurin:21-jre
+ARG JAR_FILE=target/*.jar
+COPY --from=build /build/${JAR_FILE} /app.jar
+ENV JAVA_OPTS="-Xmx256m -Dfoo=\"bar baz\""
+VOLUME /tmp
+EXPOSE 8080/tcp
+ENTRYPOINT [ "sh", "-c", "exec java $JAVA_OPTS -jar /app.jar" ]
