@@ -8,6 +8,7 @@ so the same inputs give the same digests. Media types are OCI's unless docker's 
 from __future__ import annotations
 
 import io
+import os
 import time
 
 from scow import errors
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from scow.oci.descriptor import Descriptor
     from scow.oci.digest import Digest
     from scow.store.local import Local
-
-EMPTY_TAR = 1024
 
 
 @value
@@ -45,25 +44,33 @@ def timestamp(seconds: float) -> str:
     return f"{whole}{part}Z"
 
 
-def finished_config(built: Built, now: float) -> ImageConfig:
-    """The configuration with layers, and with as many history entries for layers as there are layers."""
+def finished_config(built: Built, made: Sequence[float]) -> ImageConfig:
+    """The configuration with its layers, and with as many history entries for layers as there are.
+
+    ``made``: when each layer was made (seconds), which is what the history says unless there is an epoch. So a build
+    that was all in the cache gives the same image again, as BuildKit's does.
+    """
     from scow.oci import fields
     from scow.oci.config import ImageConfig
 
     doc = dict(built.config)
-    created = timestamp(now if built.epoch is None else built.epoch)
-    history = [dict(h) for h in doc.get("history") or []]
+    times = [timestamp(t if built.epoch is None else built.epoch) for t in made]
+    history = _fitted([dict(h) for h in doc.get("history") or []], len(built.layers))
+    at = -1
     for entry in history:
-        entry.setdefault("created", created)
-    doc["history"] = _fitted(history, len(built.layers), created)
+        at += not entry.get("empty_layer")
+        if times:
+            entry.setdefault("created", times[max(at, 0)])
+    now = times[-1] if times else timestamp(built.epoch or 0)
+    doc["history"] = history
     doc["rootfs"] = {"type": "layers", "diff_ids": [str(d) for d in built.layers]}
-    doc["created"] = created
+    doc["created"] = max((h.get("created", now) for h in history), default=now) if built.epoch is None else now
     return ImageConfig(fields.dumps(dict(sorted(doc.items()))))
 
 
-def _fitted(history: list[dict[str, Any]], layers: int, created: str) -> list[dict[str, Any]]:
-    """As BuildKit's ``normalizeLayersAndHistory``: too many entries for layers become empty ones, missing ones are
-    added.
+def _fitted(history: list[dict[str, Any]], layers: int) -> list[dict[str, Any]]:
+    """As BuildKit's ``normalizeLayersAndHistory``: entries for layers beyond those there are become empty ones,
+    missing ones are added.
     """
     made = 0
     for entry in history:
@@ -73,9 +80,8 @@ def _fitted(history: list[dict[str, Any]], layers: int, created: str) -> list[di
             entry["empty_layer"] = True
         else:
             made += 1
-    return history + [{"created": created, "created_by": "scow build", "comment": "buildkit.exporter.image.v0"}] * (
-        layers - made
-    )
+    added = {"created_by": "scow build", "comment": "buildkit.exporter.image.v0"}
+    return history + [dict(added) for _ in range(layers - made)]
 
 
 def put_image(
@@ -90,7 +96,7 @@ def put_image(
     from scow.oci.manifest import Manifest
 
     local: Local = world.store.local(world.lease)
-    config = finished_config(built, time.time())
+    config = finished_config(built, [_made(world, d) for d in built.layers])
     kind = media_types.DOCKER_CONFIG if built.docker else media_types.OCI_CONFIG
     layer_kind = media_types.DOCKER_LAYER if built.docker else media_types.OCI_LAYER
     config_blob = Descriptor.of(kind, config.raw)
@@ -107,6 +113,11 @@ def put_image(
     if enter and not names:
         local.enter(root)
     return root, config
+
+
+def _made(world: World, layer: Digest) -> float:
+    """When a layer came into the store."""
+    return os.stat(world.store.paths.layer_meta(layer)).st_mtime
 
 
 def refuse_unknown(kind: str) -> errors.Error:

@@ -40,6 +40,8 @@ class Node:
         self.identity: str | None = None
         self.filed_as: str | None = None
         """The name its result is stored under, where that is not its identity."""
+        self.unseen = False
+        """Its identity is known, and the cache has no record of it."""
         self.drifted = False
         """Its content is not what its identity stands for, so nothing made of it may be stored."""
         self.hit: tuple[Result, ...] | None = None

@@ -124,23 +124,31 @@ class Solver:
 
     def _want(self, wishes: list[tuple[Node, Goal]]) -> None:
         """Raise what is wanted of some nodes and do what follows, without recursion: graphs may be deep."""
-        look = deque(wishes)
+        look: deque[Node] = deque()
+
+        def raise_goal(node: Node, goal: Goal, *, anyway: bool = False) -> None:
+            if anyway or node.goal < goal:  # each node is looked at once per rise: paths to it may be very many
+                node.goal = max(node.goal, goal)
+                look.append(node)
+
+        for node, goal in wishes:
+            raise_goal(node, goal, anyway=True)
         while look:
-            node, goal = look.popleft()
-            node.goal = max(node.goal, goal)
-            if node.busy:
-                continue
-            rule = states.next_rule(node.situation())
+            node = look.popleft()
+            rule = None if node.busy else states.next_rule(node.situation())
             if rule is None:
                 continue
             blocked = [(n, g) for n, g in node.needs(rule.needs) if not n.satisfies(g)]
             for other, _ in blocked:
                 other.waiters.add(node)
-            if blocked:
-                look.extend((n, g) for n, g in blocked if n.goal < g)
-            else:
+            if not blocked:
                 node.busy = True
                 self._ready.append((node, rule))
+                continue
+            # Nothing made of what the cache has never seen can be in it, so that will have to run: begin at once.
+            blocked += [(n, Goal.RESULT) for n, _ in node.inputs if n.unseen]
+            for other, wanted in blocked:
+                raise_goal(other, wanted)
         self._hire()
         self._changed.notify_all()
 
@@ -261,11 +269,13 @@ class Solver:
 
     def _probe(self, node: Node, key: str) -> None:
         assert node.map is not None
+        node.unseen = node.map.remember and node.identity is not None
         if node.no_cache or not node.map.remember:
             return
         found = self._cache.probe(key)
         if found is None:
             return
+        node.unseen = False
         node.identity = found.identity
         if found.outputs is not None:
             node.hit = found.outputs

@@ -205,3 +205,22 @@ def test_edges_of_a_vertex_with_no_such_output(lab):
     lab.behaviour["a"] = {"reads": ()}
     with pytest.raises(IndexError):
         lab.solve(Edge(v, 3))
+
+
+def test_stages_that_are_copied_from_one_after_the_other_run_at_once(lab):
+    """COPY --from=a, --from=b ...: the second copy's key needs the first's content, but its stage can already run."""
+    top = lab.vertex("base", source=True)
+    for n in range(4):
+        top = lab.vertex(f"copy{n}", top, lab.vertex(f"stage{n}", sleep=0.3), reads=(1,))
+    began = time.monotonic()
+    lab.solve(top)
+    assert time.monotonic() - began < 0.9
+
+
+def test_wide_and_deep_diamonds_are_looked_at_once(lab):
+    """2^200 paths lead from top to bottom."""
+    left = right = lab.vertex("base", source=True)
+    for n in range(200):
+        left, right = lab.vertex(f"l{n}", left, right), lab.vertex(f"r{n}", left, right)
+    lab.solve(left, right)
+    assert len(lab.ran()) == 401
