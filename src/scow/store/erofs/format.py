@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from struct import Struct
 
 BLOCK_BITS = 9
@@ -59,6 +60,7 @@ XATTR_PREFIXES = {
 _CRC32C = 0x82F63B78
 
 
+@functools.cache
 def _table() -> list[int]:
     table = []
     for i in range(256):
