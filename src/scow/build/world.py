@@ -7,6 +7,7 @@ one place.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import threading
@@ -15,7 +16,7 @@ import time
 from scow import errors
 from scow.build.boxes import NOTHING, Boxes
 from scow.build.files import resolve, split
-from scow.build.results import Stack
+from scow.build.results import Pending, Stack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from scow.build.results import Result
     from scow.build.unpacking import Unpacker
     from scow.oci.digest import Digest
+
+
+ALWAYS = ("/dev", "/proc", "/sys")
+"""What every container has a mount on."""
 
 
 class World(Boxes):
@@ -49,6 +54,7 @@ class World(Boxes):
         self.rewrite = rewrite
         self._trees: dict[tuple[object, ...], LayerTree] = {}
         self._trees_lock = threading.Lock()
+        self._places: dict[tuple[object, tuple[str, ...]], tuple[str, ...]] = {}
         self._snapshots: set[str] = set()
 
     def now(self) -> int:
@@ -139,23 +145,32 @@ class World(Boxes):
 
     def places(self, stack: Stack, targets: Iterable[str]) -> tuple[str, ...]:
         """What mounts on ``targets`` will have to make in the root, deepest first: paths that are not there yet."""
+        wanted = (*sorted({*targets, *ALWAYS}),)
+        known = self._places.get((stack.members, wanted))
+        if known is not None:
+            return known
         missing: set[str] = set()
         with self.tree(stack) as files:
-            for target in (*targets, "/dev", "/proc", "/sys"):
+            for target in wanted:
                 path = resolve(files, target)
                 while path and files.find(path) is None:
                     missing.add(path)
                     path = split(path)[0]
-        return tuple(sorted(missing, key=len, reverse=True))
+        places = self._places[stack.members, wanted] = tuple(sorted(missing, key=len, reverse=True))
+        return places
 
-    def remove_stubs(self, key: str, places: Iterable[str]) -> None:
-        """Remove the empty files and directories that mounts needed as their places, as BuildKit does."""
-        upper = os.open(f"{self.store.paths.snapshot(key)}/upper", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    def remove_stubs(self, stack: Stack, pending: Pending, places: tuple[str, ...]) -> None:
+        """Remove the empty files and directories that mounts on ``stack`` needed as their places, as BuildKit does."""
+        upper = os.open(f"{self.store.paths.snapshot(pending.key)}/upper", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            for path in places:
-                _remove_empty(upper, path)
+            gone = [_remove_empty(upper, path) for path in places]
         finally:
             os.close(upper)
+        if all(gone):  # then the next step on top will miss the same
+            above = stack.push(pending).members
+            for (members, wanted), found in list(self._places.items()):
+                if members == stack.members and found == places:
+                    self._places[above, wanted] = places
 
     def close(self) -> None:
         """Let go of everything; to be called when all results are settled."""
@@ -173,26 +188,31 @@ class World(Boxes):
         return Unpacker(self.store.paths.tmp)
 
 
-def _remove_empty(upper: int, path: str) -> None:
-    """Remove ``path`` if it is an empty file or directory; no link on the way is followed."""
+def _remove_empty(upper: int, path: str) -> bool:
+    """Remove ``path`` if it is empty (no link on the way is followed); whether nothing is there now."""
     from scow.kernel.openat import RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, openat2
 
     above, name = split(path)
     flags = os.O_RDONLY | os.O_DIRECTORY
     try:
         directory = openat2(upper, above or ".", flags, 0, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS)
-    except OSError:
-        return  # the step removed it, or put something else there
+    except OSError as e:
+        return e.errno == errno.ENOENT  # else the step put something there
     try:
         status = os.stat(name, dir_fd=directory, follow_symlinks=False)
         if stat.S_ISDIR(status.st_mode):
             os.rmdir(name, dir_fd=directory)
         elif stat.S_ISREG(status.st_mode) and status.st_size == 0:
             os.unlink(name, dir_fd=directory)
+        else:
+            return False
+    except FileNotFoundError:
+        return True
     except OSError:
-        pass  # gone, or not empty: something of the step's own
+        return False  # not empty: something of the step's own
     finally:
         os.close(directory)
+    return True
 
 
 class _Cancelled:

@@ -79,8 +79,8 @@ class ExecRunner:
             except BaseException:
                 self._world.drop_snapshot(key)
                 raise
-        self._world.remove_stubs(key, places)
         pending = Pending(key)
+        self._world.remove_stubs(stack, pending, places)
         in_background(lambda: self._world.commit(key), pending)
         return [stack.push(pending)]
 
