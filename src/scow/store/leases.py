@@ -6,7 +6,8 @@ process dies, and the lease is dead at once. The file says who and why, then one
 Two rules make collection safe, both under the gc lock, which collection holds alone and lease takers share:
 
 - What is *new* is kept: nothing that appeared after the oldest live lease began is collected.
-- What was there *before* is kept once it is added. So add first, look whether it exists afterwards.
+- What was there *before* is kept once it is added. So add first, look whether it exists afterwards. Whoever makes
+  again what exists (a layer with the same bytes) renews it instead.
 
 A resource is ``"blob <digest>"``, ``"layer <diff id>"`` or ``"snapshot <key>"``.
 """
@@ -42,6 +43,16 @@ def layer(diff_id: Digest) -> str:
 def snapshot(key: str) -> str:
     """The resource of a prepared snapshot."""
     return f"snapshot {key}"
+
+
+def renew(gc_lock: str, path: str) -> bool:
+    """Let what ``path`` stands for count as new, so that every live lease keeps it; False if it is not there."""
+    with locks.shared(gc_lock):
+        try:
+            os.utime(path)
+        except FileNotFoundError:
+            return False
+    return True
 
 
 class Lease:

@@ -72,6 +72,20 @@ def test_a_layer_that_is_no_tar_is_refused_and_leaves_nothing(store: Store) -> N
     assert os.listdir(store.paths.tmp) == []
 
 
+def test_a_layer_made_again_is_kept_by_the_lease_of_its_maker(store: Store) -> None:
+    """A build step may give the bytes of an old layer that nothing names any more."""
+    store.layers.ingest(io.BytesIO(ONE))
+    time.sleep(0.02)
+    with store.leases.acquire("build"):
+        writer = store.layers.writer()
+        writer.write(ONE)
+        made = writer.finish()
+        assert gc.collect(store.paths, store.state, store.layers).layers == ()
+        with store.layers.open(made.diff_id) as stream:
+            assert stream.read() == ONE
+    assert gc.collect(store.paths, store.state, store.layers).layers == (Digest.of(ONE),)
+
+
 def test_rmi_frees_layers_and_a_container_keeps_its_own(store: Store) -> None:
     memory = Memory()
     manifest = image(memory, ONE, TWO)

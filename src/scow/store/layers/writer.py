@@ -10,6 +10,7 @@ from scow.oci.digest import Digest
 from scow.store.layers.assemble import Assembler
 from scow.store.layers.form import META, TAR, Draft, Layer
 from scow.store.layers.staging import Staging, discard
+from scow.store.leases import renew
 from scow.wire.tar import Parser
 
 TYPE_CHECKING = False
@@ -70,7 +71,8 @@ class LayerWriter:
         if expected is not None and diff_id != expected:
             raise Corrupt(f"layer has diff id {diff_id}, not {expected}")
         layer = Layer(diff_id, self._size)
-        if not os.path.exists(self._paths.layer_meta(diff_id)):
+        # An old layer that nothing names must count as new, or a collection could take it from who has just made it.
+        if not renew(self._paths.gc_lock, self._paths.layer_meta(diff_id)):
             self._seal(layer)
             publish(self._paths, self._staging, diff_id)
         self.abort()
