@@ -59,8 +59,20 @@ def cgroup_path(bundle: Bundle) -> str:
     return "/" + "/".join(parts)
 
 
+def preload() -> None:
+    """Import what an init imports in passing: it cannot any more (``init.seal``)."""
+    import _signal  # type: ignore[import-not-found]
+    import _socket
+    import resource
+    import stat
+    import termios
+
+    del _signal, _socket, resource, stat, termios
+
+
 def create(request: Request, hierarchy: Hierarchy | None = None) -> Born:
     """Make the container's init; it reports on the channel. What a failure here has left is removed."""
+    preload()
     bundle = request.bundle
     spec = bundle.spec
     hierarchy = hierarchy or cgroup.detect()

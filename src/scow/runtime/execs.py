@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 
+from scow.errors import Invalid
 from scow.runtime import light, workers
 from scow.runtime.channel import Channel, read_memory
 
@@ -26,6 +27,8 @@ class Session:
     """An exec under way, in the supervisor."""
 
     def __init__(self, monitor: Monitor, client: Connection, fds: list[int]) -> None:
+        if len(fds) != 4:
+            raise Invalid("exec: a process and three streams are needed")
         self.monitor = monitor
         self.client = client
         self.pid = 0
@@ -88,6 +91,8 @@ def enter(channel: Channel) -> None:
         filter_ = None if wanted.get("privileged") else compile_filter(container.spec["linux"].get("seccomp"))
         flags = _foreign(fds[2])
         cgroup.open_group(creator.cgroup_path(container)).join()
+        _preload()
+        init.seal()
         # From here on the container's processes may find us: they must not read our memory or descriptors.
         set_dumpable(False)
         namespaces.setns(fds[2], flags)
@@ -99,6 +104,15 @@ def enter(channel: Channel) -> None:
         return init.report(channel, e, init.EXEC_FAILED)
     birth = init.Birth(container, (), Root(), channel, tuple(fds[3:6]), None, filter_, waits=False)
     _inside(birth, wanted)
+
+
+def _preload() -> None:
+    from scow.kernel import files, openat
+    from scow.runtime import creator, program
+    from scow.runtime.steps import console
+
+    creator.preload()
+    del files, openat, program, console
 
 
 def _foreign(pidfd: int) -> int:
@@ -118,7 +132,6 @@ def _foreign(pidfd: int) -> int:
 
 def _inside(birth: Any, wanted: dict[str, Any]) -> NoReturn:
     """In the new process: working directory, terminal, then as a container's init."""
-    from scow.errors import Invalid
     from scow.kernel.files import statfs_type
     from scow.kernel.openat import open_in_root
     from scow.runtime import init, program

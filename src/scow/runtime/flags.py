@@ -167,7 +167,7 @@ def namespace(spec: Spec, kind: str, mode: str) -> Spec:
 
 def _share_ipc(new: Spec) -> None:
     for mount in new["mounts"]:
-        if mount["destination"] in ("/dev/shm", "/dev/mqueue"):
+        if mount["destination"] == "/dev/shm":
             mount.update(type="bind", source=mount["destination"], options=["rbind", "rprivate"])
 
 

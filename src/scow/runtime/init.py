@@ -8,10 +8,12 @@ its terminal, ``r`` ready, ``-`` what went wrong. It then waits for ``S``. The c
 from __future__ import annotations
 
 import os
+import sys
 
 from scow.errors import Error
 from scow.kernel import process
 from scow.kernel.namespaces import CLONE_NEWCGROUP, unshare
+from scow.kernel.syscall import MACHINE, syscall
 from scow.runtime import light, privileges, program, reaper
 from scow.runtime.spec import INIT
 from scow.runtime.steps.console import take_terminal
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 CREATE_FAILED = "OCI runtime create failed: unable to start container process: error during container init: "
 EXEC_FAILED = "OCI runtime exec failed: exec failed: unable to start container process: "
 _OWN_WORDS = ("unable to find user", "unable to find group", "Unable to find group", "uids and gids", "Cannot mkdir:")
+_RT_SIGACTION = {"x86_64": 13, "aarch64": 134}
 _ERROR_EXIT = 255
 """What docker's containers exit with when the kernel refuses to execute a file that was found."""
 
@@ -92,7 +95,18 @@ def docker_exit_code(message: str) -> int:
     return 125
 
 
+def seal() -> None:
+    """Let no import happen from now on: the paths of our modules are about to be the container's, and what lies there a
+    hostile image's (as in CVE-2019-14271). What is still needed has been imported; an import now is an error.
+    """
+    sys.meta_path.clear()
+    sys.path_hooks.clear()
+    sys.path.clear()
+    sys.path_importer_cache.clear()
+
+
 def _run(birth: Birth) -> None:
+    seal()
     process.set_parent_death_signal()
     process.set_dumpable(False)  # whoever shares our pid namespace cannot look into us while we are still the host's
     spec = birth.bundle.spec
@@ -150,11 +164,18 @@ def take_streams(stdio: tuple[int, ...], uid: int) -> None:
 
 
 def default_signals() -> None:
-    """The interpreter ignores SIGPIPE and SIGXFSZ, and an ignored signal stays ignored across execve."""
+    """Every signal as the kernel's default: what is ignored stays ignored across execve.
+
+    The interpreter ignores SIGPIPE and SIGXFSZ; glibc's posix_spawn, which started us, its own two (32 and 33, which musl
+    uses otherwise), and lets nobody but the kernel change them back.
+    """
     import _signal  # type: ignore[import-not-found]
 
     for sig in (_signal.SIGPIPE, _signal.SIGXFSZ):
         _signal.signal(sig, _signal.SIG_DFL)
+    if number := _RT_SIGACTION.get(MACHINE):
+        for sig in (32, 33):
+            syscall(number, sig, bytes(32), None, 8)
 
 
 def execute(path: str, args: list[str], env: dict[str, str]) -> NoReturn:

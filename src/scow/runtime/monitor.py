@@ -265,7 +265,7 @@ class Monitor:
                 return
             try:
                 self.obey(client, message[:1], message[1:], fds)
-            except (Error, OSError, ValueError, KeyError, TypeError) as e:  # one client's nonsense is not our end
+            except (Error, OSError, ValueError, LookupError, TypeError) as e:  # one client's nonsense is not our end
                 client.send(b"-" + light.dumps({"message": f"{e}", "exit_code": 125}).encode())
 
     def drop(self, client: Connection) -> None:

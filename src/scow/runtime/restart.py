@@ -21,7 +21,7 @@ class Restarts:
         self.count = 0
         self.delay = 0.0
         self.at = 0.0
-        self.begun = 0.0
+        self.begun = time.monotonic()
 
     def started(self) -> None:
         """The program runs."""
