@@ -1,4 +1,4 @@
-"""Streams between the caller and a container or exec: output, input, signals, window size, until one side ends."""
+"""Streams between the caller and a container or exec: output, input, signals, window size, until a side ends."""
 
 from __future__ import annotations
 
@@ -14,19 +14,23 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Peer(Protocol):
-        """A container's side: ``scow.engine``'s session or exec."""
+        """A container's side: a session or an exec of ``scow.engine``."""
 
         @property
         def waiting(self) -> bool: ...  # noqa: D102
-        def fileno(self) -> int: ...  # noqa: D102
-        def receive(self) -> tuple[int, bytes]: ...  # noqa: D102
-        def feed(self, data: bytes) -> bool: ...  # noqa: D102
-        def end_input(self) -> bool: ...  # noqa: D102
+        def readable(self) -> tuple[int, ...]: ...  # noqa: D102
+        def receive(self, fd: int = -1) -> tuple[int, bytes] | None: ...  # noqa: D102
+        def backlog(self) -> int: ...  # noqa: D102
+        def flush(self) -> None: ...  # noqa: D102
+        def feed(self, data: bytes) -> None: ...  # noqa: D102
+        def end_input(self) -> None: ...  # noqa: D102
         def resize(self, rows: int, columns: int) -> None: ...  # noqa: D102
         def signal(self, number: int) -> None: ...  # noqa: D102
 
 
 CHUNK = 1 << 16
+POLL_MILLISECONDS = 1000
+"""An exec whose process has ended is asked again for output until its time is up."""
 PROXIED = "HUP INT QUIT TERM USR1 USR2 ALRM VTALRM PROF TSTP"
 """Signals that go to the container; WINCH sets the size of its terminal instead, the others are the caller's own."""
 
@@ -47,9 +51,8 @@ class Streams:
     def __init__(self, peer: Peer, wiring: Wiring) -> None:
         self._peer = peer
         self._wiring = wiring
-        self._poll = select.poll()
-        self._poll.register(peer.fileno(), select.POLLIN)
         self._detacher = terminal.Detacher(wiring.keys) if wiring.keys and wiring.tty else None
+        self._stdin = 0 if wiring.stdin else -1
         self._wake = -1
         self.broken = False
 
@@ -57,29 +60,51 @@ class Streams:
         """Pass everything on until the end."""
         with _Signals(self._wiring) as signals, terminal.Raw(0 if self._wiring.stdin and self._wiring.tty else -1):
             self._wake = signals.fd
-            if self._wake >= 0:
-                self._poll.register(self._wake, select.POLLIN)
-            if self._wiring.stdin:
-                self._poll.register(0, select.POLLIN)
             if self._wiring.tty:
                 self._peer.resize(*terminal.size())
             while True:
                 if (ended := self._step()) is not None:
                     return ended
 
+    def _ready(self) -> list[int]:
+        """The descriptors that have something, the container's first; -1 stands for what it has given already."""
+        if self._peer.waiting:
+            return [-1]
+        poll = select.poll()
+        sources = self._peer.readable()
+        backlog = self._peer.backlog()
+        for fd in sources:
+            poll.register(fd, select.POLLIN | (select.POLLOUT if fd == backlog else 0))
+        if backlog >= 0 and backlog not in sources:
+            poll.register(backlog, select.POLLOUT)
+        if backlog < 0 and self._stdin >= 0:
+            poll.register(self._stdin, select.POLLIN)
+        if self._wake >= 0:
+            poll.register(self._wake, select.POLLIN)
+        found = []
+        for fd, events in poll.poll(POLL_MILLISECONDS):
+            if fd == backlog and events & ~select.POLLIN:
+                self._peer.flush()
+            if fd not in sources or events & ~select.POLLOUT:
+                found.append(fd)
+        return found
+
     def _step(self) -> bool | None:
         """One round; True when the container has ended, False when the caller wants to go."""
-        ready = [fd for fd, _ in self._poll.poll(0 if self._peer.waiting else None)]
-        if self._wake in ready:
-            self._signals()
-        if self._peer.waiting or self._peer.fileno() in ready:
-            stream, data = self._peer.receive()
-            if not stream:
-                return True
-            if not self._write(stream, data):
+        sources = (-1, *self._peer.readable())
+        for fd in self._ready():
+            if fd == self._wake:
+                self._signals()
+            elif fd in sources:
+                found = self._peer.receive(fd)
+                if found is None:
+                    continue
+                if not found[0]:
+                    return True
+                if not self._write(*found):
+                    return False
+            elif fd == self._stdin and not self._input():
                 return False
-        if 0 in ready and not self._input():
-            return False
         return None
 
     def _write(self, fd: int, data: bytes) -> bool:
@@ -104,15 +129,15 @@ class Streams:
             return True
         except OSError:
             data = b""
-        detach = False
         if not data:
-            self._poll.unregister(0)
+            self._stdin = -1
             self._peer.end_input()
             return True
+        detach = False
         if self._detacher:
             data, detach = self._detacher.feed(data)
-        if data and not self._peer.feed(data):
-            self._poll.unregister(0)
+        if data:
+            self._peer.feed(data)
         return not detach
 
     def _signals(self) -> None:

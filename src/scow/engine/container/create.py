@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from scow.engine.container import config, hostconfig, mountpoints, spec
+from scow.engine.container import config, hostconfig, mountpoints, networking, spec
 from scow.errors import Conflict, Invalid, NotFound, Unsupported
 from scow.oci.digest import Digest
 from scow.store import containers as rows
@@ -42,6 +42,7 @@ def create(store: Store, images: Images, request: ContainerRequest) -> Created:
     name = new_id()
     kept = hostconfig.host_config_of(request)
     spec.check(kept)
+    networking.check(kept, ports=bool(request.networking.ports))
     document = {
         "Config": config.config_of(request, found, name),
         "HostConfig": kept,

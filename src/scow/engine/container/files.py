@@ -7,46 +7,36 @@ from __future__ import annotations
 
 import os
 
+from scow.errors import Invalid
 from scow.runtime.net import names, resolv
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from scow.store.containers import ContainerRecord
 
 
-def write(directory: str, record: ContainerRecord) -> None:
-    """Write the three files; /etc/hosts without the container's own address, which it does not have yet."""
+def write(directory: str, record: ContainerRecord, gateway: str = "") -> None:
+    """Write the three files; the supervisor adds the container's own address to /etc/hosts once there is one.
+
+    ``gateway`` is what ``host-gateway`` stands for.
+    """
     host, config = record.config["HostConfig"], record.config["Config"]
+    own = host.get("NetworkMode") == "host"
     _put(f"{directory}/hostname", names.hostname_file(config["Hostname"]))
     asked = resolv.Resolver(
         tuple(host.get("Dns") or ()), tuple(host.get("DnsSearch") or ()), tuple(host.get("DnsOptions") or ())
     )
-    found = resolv.resolv_conf(asked, host_network=host.get("NetworkMode") == "host")
-    _put(f"{directory}/resolv.conf", found.text)
-    write_hosts(directory, record)
+    _put(f"{directory}/resolv.conf", resolv.resolv_conf(asked, host_network=own).text)
+    extra = [_extra(text, "127.0.0.1" if own else gateway) for text in host.get("ExtraHosts") or ()]
+    _put(f"{directory}/hosts", names.host_hosts(_read("/etc/hosts"), extra) if own else names.hosts("", "", extra))
 
 
-def write_hosts(directory: str, record: ContainerRecord, endpoints: tuple[dict[str, Any], ...] = ()) -> None:
-    """Write /etc/hosts with the addresses the container has."""
-    host, config = record.config["HostConfig"], record.config["Config"]
-    gateway = next((e["gateway"] for e in endpoints if e.get("gateway")), "")
-    known = [words for e in host.get("ExtraHosts") or () if (words := _extra(e, gateway))]
-    if host.get("NetworkMode") == "host":
-        text = names.host_hosts(_read("/etc/hosts"), known)
-    else:
-        address = next((e["address"] for e in endpoints), "")
-        text = names.hosts(config["Hostname"], address, known, config["Domainname"])
-    _put(f"{directory}/hosts", text)
-
-
-def _extra(text: str, gateway: str) -> tuple[str, str] | None:
-    """One ``--add-host``; None for a host-gateway that is not known yet."""
+def _extra(text: str, gateway: str) -> tuple[str, str]:
+    """One ``--add-host``. Invalid for a host-gateway where there is none."""
     name, _, address = text.partition(":")
-    if address == "host-gateway":
-        return (name, gateway) if gateway else None
-    return name, address
+    if address == "host-gateway" and not gateway:
+        raise Invalid(f"add-host {text}: there is no host-gateway on this network")
+    return name, gateway if address == "host-gateway" else address
 
 
 def _read(path: str) -> str:

@@ -37,9 +37,9 @@ class How:
     claim: bool = False
 
 
-def prestart() -> Handle:
+def prestart(network: str = "bridge") -> Handle:
     """Start a supervisor's interpreter, which comes up while the caller finds out what it is for."""
-    return _prestart()
+    return _prestart(networks=network == "bridge")
 
 
 def start(store: Store, record: ContainerRecord, how: How, handle: Handle | None = None) -> Session:
@@ -50,12 +50,9 @@ def start(store: Store, record: ContainerRecord, how: How, handle: Handle | None
         check_startable(record, states.read(store.paths, record.id))
         wait_gone(store, record.id)
         create.make_ready(store, record)
-        handle = handle or _prestart()
+        handle = handle or prestart(record.config["HostConfig"].get("NetworkMode", "bridge"))
         try:
-            order = order_of(store, record, how)
-            handle.create(order)
-            handle.created()
-            write_hosts(store, record, handle, order)
+            handle.create(order_of(store, record, how))
             if how.attach:
                 handle.attach(how.attach)
             if how.claim:
@@ -102,11 +99,12 @@ def order_of(store: Store, record: ContainerRecord, how: How) -> Order:
     directory, run = store.paths.container(record.id), store.paths.container_run(record.id)
     place = Place(directory, joins(store, host))
     network = host.get("NetworkMode", "bridge")
+    networks = networking.joins(store, record)
     if network.startswith("container:"):
         shared = _running(store, network.partition(":")[2], "network")[0]
         place = Place(store.paths.container(shared.id), place.joins, shared.config["Config"]["Hostname"])
     else:
-        files.write(directory, record)
+        files.write(directory, record, networks[0].network.gateway if networks else "")
     spec = spec_of(record, place)
     _replace(f"{directory}/{states.SPEC}", light.dumps(spec).encode())
     rootfs = store.layers.mounts(record.id)
@@ -117,7 +115,7 @@ def order_of(store: Store, record: ContainerRecord, how: How) -> Order:
         stdin="none" if not settings["OpenStdin"] else "once" if settings["StdinOnce"] else "open",
         size=how.size,
         log=LogFile(log_path(directory), *log_limits(log["Config"])) if log["Type"] == "json-file" else None,
-        networks=networking.orders(store, host),
+        networks=networks,
         restart=(policy["Name"], policy["MaximumRetryCount"]),
         on_exit=removal_command(store, record.id) if host.get("AutoRemove") else (),
     )
@@ -155,16 +153,6 @@ def _running(store: Store, text: str, kind: str) -> tuple[ContainerRecord, State
     if not state.pid:
         raise Conflict(f"cannot join {kind} namespace of a non running container: {other.id}")
     return other, state
-
-
-def write_hosts(store: Store, record: ContainerRecord, handle: Handle, order: Order) -> None:
-    """Add the container's own address to its /etc/hosts, now that it has one."""
-    if not order.networks:
-        return
-    from scow.engine.container import files
-
-    endpoints = states.read(store.paths, record.id).endpoints
-    files.write_hosts(store.paths.container(record.id), record, tuple(e for e in endpoints if e.get("address")))
 
 
 def removal_command(store: Store, container: str) -> tuple[str, ...]:

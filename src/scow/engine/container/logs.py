@@ -80,7 +80,12 @@ def _waiter(store: Store, record: ContainerRecord, until: int | None) -> Callabl
         if session is None or (until is not None and time.time_ns() > until):
             return False
         if poll.poll(pause * 1000):
-            return session.receive()[0] != 0
+            return session.receive() != (0, b"")
         return True
 
     return wait
+
+
+def stamp(ns: int) -> str:
+    """A time as ``logs --timestamps`` prints it: all nine digits."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(ns // 10**9)) + f".{ns % 10**9:09}Z"
