@@ -1,4 +1,4 @@
-"""The container service: docker's container verbs over the store. A thin facade; the work is in ``scow.engine.container``."""
+"""The container service: docker's container verbs. A facade; the work is in ``scow.engine.container``."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ class Containers:
         return logs(self.store, self.find(text), request)
 
     def exec(self, request: ExecRequest, size: tuple[int, int] = (0, 0)) -> Running:
-        """``exec``: a process that was started in a running container. Error with docker's exit code if it cannot be."""
+        """``exec``: a process started in a running container. Error with docker's exit code if it cannot be."""
         from scow.engine.container.execs import start
 
         return start(self.store, self.find(request.container), request, size)

@@ -37,13 +37,37 @@ def quoted(text: str) -> str:
     """Go's strconv.Quote."""
     if text.isprintable() and "\\" not in text and '"' not in text:
         return f'"{text}"'
-    from scow.cli.template.printf import quote
+    return '"' + "".join(_quoted(c) for c in text) + '"'
 
-    return quote(text)
+
+ESCAPES = {
+    "\a": "\\a",
+    "\b": "\\b",
+    "\f": "\\f",
+    "\n": "\\n",
+    "\r": "\\r",
+    "\t": "\\t",
+    "\v": "\\v",
+    "\\": "\\\\",
+    '"': '\\"',
+}
+
+
+def _quoted(c: str) -> str:
+    if c in ESCAPES:
+        return ESCAPES[c]
+    if c.isprintable():
+        return c
+    n = ord(c)
+    if 0xDC80 <= n <= 0xDCFF:  # a byte that is no UTF-8
+        return f"\\x{n - 0xDC00:02x}"
+    return f"\\x{n:02x}" if n < 0x80 else f"\\u{n:04x}" if n < 0x10000 else f"\\U{n:08x}"
 
 
 class Row(dict[str, str]):
     """One container's fields, with docker's ``.Label "key"`` for templates."""
+
+    METHODS = ("Label",)
 
     def __init__(self, fields: dict[str, str], labels: dict[str, str]) -> None:
         super().__init__(fields)

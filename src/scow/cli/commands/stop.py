@@ -25,7 +25,7 @@ def run(args: Args, context: Context) -> int:
 
 
 def timeout(args: Args) -> int | None:
-    """Seconds to wait, of \`\`--timeout\`\` or its older name \`\`--time\`\`; None for the default."""
+    """Seconds to wait, of ``--timeout`` or its older name ``--time``; None for the default."""
     if {"time", "timeout"} <= args.given:
         raise Invalid("conflicting options: cannot specify both --timeout and --time")
     given = args.number("timeout")

@@ -142,6 +142,10 @@ class Execution:
         head = words[0]
         if isinstance(head, Chain) and head.kind == "function":
             return self._fields(self._call(head.name, words[1:], dot, last), head.fields)
+        method = _method(head, dot)
+        if method:
+            given = [self._operand(w, dot) for w in words[1:]]
+            return method(*given, *([] if last is NOTHING else [last]))
         if len(words) > 1 or last is not NOTHING:
             text = head.fields[-1] if isinstance(head, Chain) and head.fields else "value"
             raise self._error(text, f"can't give argument to non-function {text}")
@@ -200,3 +204,11 @@ class Execution:
     def _error(path: str, problem: str) -> Invalid:
         """An execution error in Go's form; the place in the line is not kept."""
         return Invalid(f'template: :1:2: executing "" at <{path}>: {problem}')
+
+
+def _method(word: Literal | Chain, dot: Any) -> Any:
+    """The method that ``.Name`` means on a value whose class lists it in METHODS (``.Label "key"``), else None."""
+    if not isinstance(word, Chain) or word.kind != "dot" or len(word.fields) != 1:
+        return None
+    name = word.fields[0]
+    return getattr(dot, name) if name in getattr(type(dot), "METHODS", ()) else None

@@ -1,16 +1,17 @@
 """What the container service is made of. One file a verb; ``scow.engine.containers`` is the facade over them.
 
-A container is a row of the store (its *record*), a prepared snapshot with the same key, ROOT/containers/<id>, and, while
-it runs, a supervisor with RUN/containers/<id>. They appear in this order and go in the reverse one:
+A container is a row of the store (its *record*), ROOT/containers/<id>, a prepared snapshot with the same key, and,
+while it runs, a supervisor with RUN/containers/<id>. The record comes first and goes last:
 
-    create   lease on the snapshot -> snapshot -> directory -> record (one transaction)
-    remove   supervisor -> record (one transaction) -> network -> RUN directory -> directory -> snapshot -> volumes
+    create   record (one transaction) -> directory -> volumes, filled from the image -> snapshot
+    remove   supervisor -> RUN directory -> directory -> snapshot -> record -> volumes that were its own
 
-The record decides: a container exists if and only if its record does. A create that is killed leaves directories without
-a record, and a remove that is killed leaves them too; ``sweep.sweep`` deletes those (any later ``create``, ``rm`` or
-``prune`` calls it when it sees one), and garbage collection takes the snapshot.
+So whatever is killed half-way leaves a container that ``ps -a`` shows, that ``start`` makes whole
+(``create.make_ready`` does only what has not been done) and ``rm`` removes; and the record keeps image, layers and
+snapshot from collection all the while, without a lease. Only the volume of a container whose removal was killed at
+the very end can be left over.
 
-The record's ``config`` document holds docker's own shapes: ``Config`` and ``HostConfig`` as ``inspect`` shows them (of the
-latter only what differs from the defaults), and ``Mounts``. A start makes the runtime's spec of these, so nothing of the
-request has to be kept besides.
+The record's ``config`` document holds docker's own shapes: ``Config`` and ``HostConfig`` as ``inspect`` shows them
+(of the latter only what differs from the defaults), and ``Mounts``. A start makes the runtime's spec of these, so
+nothing of the request has to be kept besides.
 """

@@ -1,4 +1,7 @@
-"""What a supervisor becomes when its ``--rm`` container has ended and nobody has removed it: ROOT, RUN and id as arguments."""
+"""What a supervisor becomes when its ``--rm`` container has ended and nobody has removed it.
+
+Arguments: ROOT, RUN and the container's id.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Docker's ``Config`` of a container: the request laid over the image's configuration.
 
-The rules are moby's (daemon/commit.go ``merge``, daemon/container.go ``mergeAndVerifyConfig``): the command falls back to the
-image's only if neither entrypoint nor command was given; an entrypoint of one empty word removes the image's; environment,
-labels, ports and volumes are joined, the request's first.
+The rules are moby's (daemon/commit.go ``merge``, daemon/container.go ``mergeAndVerifyConfig``): the command falls
+back to the image's only if neither entrypoint nor command was given; an entrypoint of one empty word removes the
+image's; environment, labels, ports and volumes are joined, the request's first.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def config_of(request: ContainerRequest, image: ImageConfig, name: str) -> dict[str, Any]:
-    """The ``Config`` document. ``name`` is the id, whose beginning is the default host name. Invalid without a command."""
+    """The ``Config`` document. ``name`` is the id; it begins the default host name. Invalid without a command."""
     entrypoint, command = words_of(request, image)
     if not entrypoint and not command:
         raise Invalid("no command specified")
@@ -140,6 +140,6 @@ def _ports(text: str) -> list[str]:
         numbers = range(int(first), int(last if dash else first) + 1)
     except ValueError:
         raise Invalid(f"invalid range format for --expose: {text}: invalid port number") from None
-    if not numbers or not (0 < numbers[0] and numbers[-1] < 65536):
+    if not numbers or numbers[0] < 1 or numbers[-1] > 65535:
         raise Invalid(f"invalid range format for --expose: {text}: invalid port number")
     return [f"{n}/{protocol or 'tcp'}" for n in numbers]

@@ -1,7 +1,7 @@
 """Copy-up: a new, empty volume is filled with what the image has where it is mounted.
 
-The target may be the volume of a container that runs, so nothing in it is ever reached by a path: only by descriptors of
-directories that were opened without following links, and files that were made new.
+The target may be the volume of a container that runs, so nothing in it is ever reached by a path: only by descriptors
+of directories that were opened without following links, and files that were made new.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def fill(tree: Tree, path: str, volume: str) -> None:
-    """Copy what is at ``path`` in the image into the directory ``volume`` if that is empty; its owner, mode and time too.
+    """Copy what is at ``path`` in the image into the directory ``volume``, if that is empty, with owner, mode, time.
 
     Nothing happens where the image has no directory there. Sockets are left out.
     """

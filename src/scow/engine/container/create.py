@@ -14,6 +14,8 @@ from scow.values import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from scow.engine.images import Images
     from scow.engine.requests import ContainerRequest
     from scow.store.images import ImageRecord
@@ -43,7 +45,7 @@ def create(store: Store, images: Images, request: ContainerRequest) -> Created:
     kept = hostconfig.host_config_of(request)
     spec.check(kept)
     networking.check(kept, ports=bool(request.networking.ports))
-    document = {
+    document: dict[str, Any] = {
         "Config": config.config_of(request, found, name),
         "HostConfig": kept,
         "Mounts": mountpoints.plan(store, request, found),
@@ -82,9 +84,9 @@ def find_image(images: Images, request: ContainerRequest) -> ImageRecord:
         ) from None
 
 
-def check_names(mounts: list[dict[str, object]]) -> None:
+def check_names(mounts: list[dict[str, Any]]) -> None:
     """Conflict if two mount points have one destination."""
-    seen: set[object] = set()
+    seen: set[str] = set()
     for m in mounts:
         if m["Destination"] in seen:
             raise Conflict(f"Duplicate mount point: {m['Destination']}")
@@ -100,8 +102,8 @@ def check_platform(request: ContainerRequest, platform: object) -> None:
     wanted = Platform.parse(request.platform)
     if str(wanted) != str(platform):
         raise NotFound(
-            f"image with reference {request.image} was found but its platform ({platform}) does not match the specified "
-            f"platform ({wanted})"
+            f"image with reference {request.image} was found but its platform ({platform}) does not match "
+            f"the specified platform ({wanted})"
         )
 
 
@@ -114,12 +116,11 @@ def new_id() -> str:
 
 
 def enter(
-    store: Store, request: ContainerRequest, image: ImageRecord, made: tuple[str, dict[str, object]]
+    store: Store, request: ContainerRequest, image: ImageRecord, made: tuple[str, dict[str, Any]]
 ) -> ContainerRecord:
     """Add the row, under the name asked for or one that is free. Conflict, Invalid, NotFound (the image has gone)."""
     name, document = made
     settings = document["Config"]
-    assert isinstance(settings, dict)
     for attempt in range(TRIES):
         record = ContainerRecord(
             id=name,

@@ -28,7 +28,7 @@ DRAIN_SECONDS = 2.0
 
 
 def start(store: Store, record: ContainerRecord, request: ExecRequest, size: tuple[int, int] = (0, 0)) -> Running:
-    """Start the process. Conflict if the container does not run; Error with docker's exit code if it cannot be executed."""
+    """Start the process. Conflict if the container does not run; Error with docker's exit code if it cannot start."""
     state = states.read(store.paths, record.id)
     if state.status in ("paused", "restarting"):
         verb = (

@@ -43,7 +43,7 @@ def prestart(network: str = "bridge") -> Handle:
 
 
 def start(store: Store, record: ContainerRecord, how: How, handle: Handle | None = None) -> Session:
-    """Start a container that is not running. Conflict; Error with docker's exit code (125 to 127) where it cannot be."""
+    """Start a container that is not running. Conflict; Error with docker's exit code (125 to 127) if that fails."""
     from scow.store import locks
 
     with locks.exclusive(store.paths.lock("container", record.id)):

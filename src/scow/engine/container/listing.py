@@ -86,7 +86,7 @@ def sizes(store: Store, record: ContainerRecord) -> tuple[int, int]:
 
 
 class _Names:
-    """How the images of containers are called: as the user wrote it while that still means the same image, else the id."""
+    """How the images of containers are called: as the user wrote it while that means the same image, else the id."""
 
     def __init__(self, images: Images) -> None:
         self._images = images
@@ -114,7 +114,7 @@ def command_of(record: ContainerRecord) -> str:
 
 
 def status(state: State, age: Age, now: float | None = None) -> str:
-    """The STATUS column: ``Up 3 minutes (Paused)``, ``Exited (0) 2 hours ago``. ``age`` gives seconds docker's words."""
+    """The STATUS column: ``Up 3 minutes (Paused)``, ``Exited (0) 2 hours ago``; ``age`` puts seconds into words."""
     now = time.time() if now is None else now
     if state.status in ("running", "paused"):
         words = f"Up {age(now - seconds(state.started_at))}"

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import os
+import select
 import time
 
 from scow.engine import filters
 from scow.engine.container import hostconfig, launch, states
+from scow.engine.container.session import connected
 from scow.errors import NotFound, Unsupported
 from scow.values import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
+    from scow.engine.container.session import Session
     from scow.store.containers import ContainerRecord
     from scow.store.store import Store
     from scow.wire.jsonlog import Record
 
-POLL_SECONDS = 0.02
-IDLE_SECONDS = 0.25
+PAUSE_SECONDS = 0.05
+"""How often a log that is followed is looked at for more."""
 
 
 @value
@@ -43,47 +46,84 @@ def logs(store: Store, record: ContainerRecord, request: LogRequest) -> Iterator
     since = filters.since_text(request.since, now) if request.since else None
     until = filters.since_text(request.until, now) if request.until else None
     path = launch.log_path(store.paths.container(record.id))
-    if not os.path.exists(path):
-        if not request.follow:
+    follower = _Follower(store, record, until) if request.follow else None
+    while not os.path.exists(path):  # a container that was never started has no log yet
+        if follower is None or not follower():
             return
-        _wait_for(store, record, path)
-    wait = _waiter(store, record, until) if request.follow else None
+    tail = request.tail
+    older = rotated(path)
+    if older:
+        for file, lines in older_parts(path, older, tail):
+            yield from read.follow(file, tail=lines, since=since, until=until)
     try:
-        yield from read.follow(path, tail=request.tail, since=since, until=until, wait=wait)
+        yield from read.follow(path, tail=tail, since=since, until=until, wait=follower)
     except NotFound:
         return  # it was removed
 
 
-def _wait_for(store: Store, record: ContainerRecord, path: str) -> None:
-    """Wait for the log of a container that is being started; one that does not run has none to wait for."""
-    while not os.path.exists(path) and states.read(store.paths, record.id).active:
-        time.sleep(POLL_SECONDS)
+def rotated(path: str) -> list[str]:
+    """The older files of a log, oldest first."""
+    found: list[str] = []
+    while os.path.exists(f"{path}.{len(found) + 1}"):
+        found.append(f"{path}.{len(found) + 1}")
+    return found[::-1]
 
 
-def _waiter(store: Store, record: ContainerRecord, until: int | None) -> Callable[[], bool]:
-    """Sleeps until there may be more; False when the container has ended and everything was written.
+def older_parts(path: str, older: list[str], tail: int | None) -> list[tuple[str, int | None]]:
+    """Which older files ``tail`` lines of the whole log begin in, and how many lines of each count."""
+    if tail is None:
+        return [(file, None) for file in older]
+    left = tail - _lines(path)
+    found: list[tuple[str, int | None]] = []
+    for file in reversed(older):
+        if left <= 0:
+            break
+        found.append((file, left))
+        left -= _lines(file)
+    return found[::-1]
 
-    It sleeps on the supervisor's end, not on a clock: a session with the supervisor becomes readable then.
-    """
-    import select
 
-    from scow.engine.container.session import connected
+def _lines(path: str) -> int:
+    try:
+        with open(path, "rb") as f:
+            return sum(chunk.count(b"\n") for chunk in iter(lambda: f.read(1 << 20), b""))
+    except FileNotFoundError:
+        return 0
 
-    session = connected(store.paths.container_run(record.id))
-    poll = select.poll()
-    if session is not None:
-        session.ask_exit()
-        poll.register(session.fileno(), select.POLLIN)
-    pause = POLL_SECONDS
 
-    def wait() -> bool:
-        if session is None or (until is not None and time.time_ns() > until):
+class _Follower:
+    """Called at the end of a log: waits until there may be more, False when there will be none."""
+
+    def __init__(self, store: Store, record: ContainerRecord, until: int | None) -> None:
+        self._store, self._record, self._until = store, record, until
+        self._session: Session | None = None
+        self._poll = select.poll()
+        self._ended = False
+
+    def __call__(self) -> bool:
+        """Sleep for a moment, or until the container has ended."""
+        if self._ended or (self._until is not None and time.time_ns() > self._until):
             return False
-        if poll.poll(pause * 1000):
-            return session.receive() != (0, b"")
+        if self._session is None and not self._connect():
+            return False
+        assert self._session
+        if self._poll.poll(PAUSE_SECONDS * 1000) and self._session.receive() == (0, b""):
+            self._ended = not states.read(self._store.paths, self._record.id).active
+            self._session.close()
+            self._session = None
         return True
 
-    return wait
+    def _connect(self) -> bool:
+        """Ask its supervisor to tell when it ends; False if there is none."""
+        run = self._store.paths.container_run(self._record.id)
+        session = connected(run) if states.read(self._store.paths, self._record.id).active else None
+        if session is None:
+            return False
+        session.ask_exit()
+        self._session = session
+        self._poll = select.poll()
+        self._poll.register(session.readable()[0], select.POLLIN)
+        return True
 
 
 def stamp(ns: int) -> str:

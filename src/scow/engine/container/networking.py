@@ -69,7 +69,7 @@ def ports(record: ContainerRecord) -> tuple[PortMapping, ...]:
 
 
 def published(record: ContainerRecord, state: State) -> list[tuple[str, str, int, str]]:
-    """(host ip, host port, container port, protocol) of what is published now; exposed ports have "" and "" on the host."""
+    """(host ip, host port, container port, protocol) of what is published now; merely exposed ports have "" twice."""
     live = [p for e in state.endpoints for p in e.get("ports", ())] if state.running else []
     found = [(p["host_ip"] or "0.0.0.0", str(p["host_port"]), p["container_port"], p["protocol"]) for p in live]  # noqa: S104
     if not state.running:

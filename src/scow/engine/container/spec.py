@@ -25,7 +25,7 @@ FILES = (("/etc/resolv.conf", "resolv.conf"), ("/etc/hostname", "hostname"), ("/
 
 @value
 class Place:
-    """What a spec needs besides the record: where its files for /etc lie, and the namespaces it joins, by kind, as paths.
+    """What a spec needs besides the record: where its files for /etc lie, and the paths of namespaces it joins.
 
     ``hostname`` is that of the container whose network it shares; "" where it has its own.
     """
@@ -211,7 +211,7 @@ def _tmpfs_mount(target: str, words: list[str]) -> dict[str, Any]:
 
 
 def check(host: dict[str, Any]) -> None:
-    """What can be told to be wrong before the container exists. Invalid, Conflict, Unsupported as of the spec's makers."""
+    """What can be told to be wrong before the container exists. Invalid, Conflict, Unsupported."""
     if hostconfig.of(host, "IpcMode").startswith("container:"):
         raise Conflict(
             f"cannot join IPC of {host['IpcMode'].removeprefix('container:')}: it is not shareable",

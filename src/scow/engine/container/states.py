@@ -19,7 +19,7 @@ REBOOTED = 255
 STATES = ("created", "running", "paused", "restarting", "removing", "exited", "dead")
 ACTIVE = frozenset(("running", "paused", "restarting", "starting"))
 SPEC = "config.json"
-"""Written at every start into the container's directory: where it is and there is no state, the machine has rebooted."""
+"""Written into the container's directory at every start: where it is without a state, the machine has rebooted."""
 
 
 @value

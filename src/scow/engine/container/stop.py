@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 STOP_SECONDS = 10
 KILL_SECONDS = 20.0
-"""How long a killed container may take to be gone: processes in a system call that waits for a disk do not die at once."""
+"""How long a killed container may take to be gone: a process that waits for a disk does not die at once."""
 
 
 def number_of(text: str) -> int:
@@ -78,7 +78,7 @@ def _gone(record: ContainerRecord, session: Session) -> None:
 
 
 def kill(store: Store, record: ContainerRecord, signal: str = "KILL") -> None:
-    """Signal a container; one that is killed (or sent its stop signal) is not restarted. Conflict if it does not run."""
+    """Signal a container; one that is killed, or told to stop, is not restarted. Conflict if it does not run."""
     number = number_of(signal or "KILL")
     client = _client(store, record)
     try:

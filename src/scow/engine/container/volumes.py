@@ -1,4 +1,4 @@
-"""Volumes of containers: ROOT/volumes/<name>/_data, made when a container first names them and filled from its image."""
+"""Volumes of containers: ROOT/volumes/<name>/_data, made when a container first names them."""
 
 from __future__ import annotations
 
