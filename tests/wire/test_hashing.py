@@ -1,4 +1,4 @@
-"""Digests in the pass, in one thread and in two; reading ahead; and Tee."""
+"""Digests in the pass, reading ahead, and Tee."""
 
 from __future__ import annotations
 
@@ -36,48 +36,21 @@ def test_reader_over_what_has_only_read() -> None:
     assert reader.hexdigest == hashlib.sha256(b"ab").hexdigest()
 
 
-@pytest.mark.parametrize("threaded", [False, True])
-def test_writer(threaded: bool) -> None:
+def test_writer() -> None:
     pieces = [os.urandom(n) for n in (0, 5, 100_000, 1 << 17, 3 << 20, 7)]
     out = io.BytesIO()
-    before = threading.active_count()
-    writer = HashingWriter(out, threaded=threaded)
+    writer = HashingWriter(out)
     for piece in pieces:
         assert writer.write(memoryview(bytearray(piece))) == len(piece)
     assert writer.hexdigest == hashlib.sha256(b"".join(pieces)).hexdigest()
     assert out.getvalue() == b"".join(pieces)
     assert writer.size == len(out.getvalue())
-    writer.close()
-    time.sleep(0.05)
-    assert threading.active_count() == before
 
 
 def test_writer_without_output() -> None:
     writer = HashingWriter()
     writer.write(b"abc")
     assert writer.hexdigest == hashlib.sha256(b"abc").hexdigest()
-
-
-def test_threaded_writer_survives_errors_and_does_not_keep_the_buffer() -> None:
-    class Broken:
-        fail = True
-
-        def write(self, data: object) -> None:
-            if self.fail:
-                raise OSError(28, "full")
-
-    out = Broken()
-    writer = HashingWriter(out, threaded=True)
-    buffer = bytearray(b"x" * (1 << 20))
-    with pytest.raises(OSError, match="full"):
-        writer.write(buffer)
-    out.fail = False
-    assert writer.size == 0
-    buffer[:] = b"y" * (1 << 20)
-    buffer.append(0)  # would be refused while somebody holds the buffer
-    writer.write(buffer)
-    writer.close()
-    writer.close()
 
 
 def test_tee() -> None:
