@@ -169,7 +169,7 @@ class Snapshotter:
     def userxattr(self) -> bool:
         """Whether overlay has to keep its marks in ``user.*`` attributes: this is not the machine's root."""
         if self._user is None:
-            from scow.store.layers.unpack import privileged
+            from scow.store.layers.rights import privileged
 
             self._user = not privileged()
         return self._user

@@ -68,7 +68,7 @@ def test_round_trip(tmp_path: Any, members: list[Entry]) -> None:
 def test_files_of_terabytes(tmp_path: Any) -> None:
     """Chunks have at most 1 TiB; those of a longer file lie one behind the other."""
     size, data = (1 << 41) - (1 << 20) + 1, 1024
-    index(assembled([Entry(b"f", "file", size=size, data=data)]), tmp_path / "image", size=(1 << 41) - 512)
+    index(assembled([Entry(b"f", "file", size=size, data=data)]), tmp_path / "image", size=(1 << 41) - 1024)
     assert read_back(tmp_path / "image")[b"f"][5] == [(0, size, 1, data)]
 
 

@@ -401,6 +401,9 @@ def test_damage_is_told(snapshotter: Snapshotter) -> None:
         f.write("{}")
     with pytest.raises(Corrupt, match=r"meta\.json is damaged"):
         snapshotter.open(diff_id)
+    snapshotter.remove(diff_id)
+    assert os.listdir(snapshotter._paths.layers) == []
+    assert ingest(snapshotter, file("a", b"x" * 5000)) == diff_id
     os.unlink(snapshotter._paths.layer_meta(diff_id))
     with pytest.raises(NotFound):
         snapshotter.open(diff_id)
@@ -434,3 +437,27 @@ def test_sparse_files(snapshotter: Snapshotter) -> None:
                 assert f.read(1 << 24) == data == g.read(1 << 24)
                 assert os.fstat(f.fileno()).st_size == entry.size == g.seek(0, os.SEEK_END)
     assert usage(snapshotter, diff_id) < 4 << 20
+
+
+def test_a_damaged_record_of_the_tar(tmp_path: Any) -> None:
+    """The directory form's record, changed or cut at any place: an error or other bytes, which the digest tells."""
+    with store(tmp_path, "directory") as s:
+        data = archive(*RICH)
+        diff_id = s.ingest(io.BytesIO(data)).diff_id
+        path = f"{s._paths.layer(diff_id)}/layer.split"
+        with open(path, "rb") as f:
+            good = f.read()
+        for at in [*range(0, len(good), 97), *range(len(good) - 40, len(good))]:
+            for bad in (good[:at] + bytes([good[at] ^ 0x55]) + good[at + 1 :], good[:at]):
+                with open(path, "wb") as f:
+                    f.write(bad)
+                try:
+                    with s.open(diff_id) as f:
+                        assert f.read() != data
+                except Corrupt:
+                    pass
+        with open(path, "wb") as f:
+            f.write(good)
+        os.truncate(f"{s._paths.layer(diff_id)}/fs/odd", 10)
+        with s.open(diff_id) as f, pytest.raises(Corrupt, match="odd is shorter"):
+            f.read()

@@ -166,10 +166,10 @@ def test_delete_of_a_deep_and_locked_tree(tmp_path: Any) -> None:
     top = tmp_path / "top"
     top.mkdir()
     here = os.open(top, os.O_RDONLY)
-    for _ in range(2100):
-        os.mkdir("d", 0o700, dir_fd=here)
+    for _ in range(1100):
+        os.mkdir("dddd", 0o700, dir_fd=here)
         os.symlink(victim, "out", dir_fd=here)
-        deeper = os.open("d", os.O_RDONLY, dir_fd=here)
+        deeper = os.open("dddd", os.O_RDONLY, dir_fd=here)
         os.fchmod(here, 0o000)
         os.close(here)
         here = deeper

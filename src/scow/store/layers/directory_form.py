@@ -31,8 +31,9 @@ class DirectoryForm:
     def build(self, draft: Draft) -> dict[str, Any]:
         """Unpack, keep the rest of the tar, and give the tar's space back."""
         from scow.store.layers.nodes import walk
+        from scow.store.layers.rights import privileged
         from scow.store.layers.split import write_split
-        from scow.store.layers.unpack import Unpacker, privileged
+        from scow.store.layers.unpack import Unpacker
 
         walk(draft.root)
         unpacker = Unpacker(draft.tar, full=privileged())
@@ -52,9 +53,6 @@ class DirectoryForm:
         if not os.path.isdir(path):
             raise NotFound(f"layer {diff_id} is not here")
         return path
-
-    def release(self, diff_id: Digest) -> None:
-        """Nothing was mounted."""
 
     def open(self, directory: str, size: int) -> BinaryIO:
         """The tar, put together again."""

@@ -6,10 +6,9 @@ import json
 import os
 
 from scow.errors import NotFound, Unavailable
-from scow.kernel.mount import MNT_DETACH, Mount, mount_at, umount
-from scow.store import locks
+from scow.kernel.mount import Mount, mount_at
 from scow.store.layers.form import META, TAR
-from scow.store.layers.points import is_mount
+from scow.store.layers.points import is_mount, mounting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +38,6 @@ class ErofsForm:
         self._paths = paths
         self._how = how
         self._direct = direct
-        self._lock = f"{paths.run}/layers/.lock"
 
     def build(self, draft: Draft) -> dict[str, Any]:
         """Write the index."""
@@ -63,23 +61,10 @@ class ErofsForm:
         """The layer's mount point. A mount that is there already, by whichever process, is used."""
         point = self._paths.layer_mount(diff_id)
         if not is_mount(point):
-            with locks.exclusive(self._lock):
+            with mounting(self._paths):
                 if not is_mount(point):
                     self._mount(self._paths.layer(diff_id), point)
         return point
-
-    def release(self, diff_id: Digest) -> None:
-        """Unmount. An overlay that uses the layer has its own hold on it."""
-        point = self._paths.layer_mount(diff_id)
-        if not os.path.isdir(point):
-            return
-        with locks.exclusive(self._lock):
-            while is_mount(point):
-                umount(point, MNT_DETACH)
-            try:
-                os.rmdir(point)
-            except FileNotFoundError:
-                pass
 
     def open(self, directory: str, size: int) -> BinaryIO:
         """The tar itself."""

@@ -49,8 +49,5 @@ class Form(Protocol):
     def lower(self, diff_id: Digest) -> str:
         """The directory that overlay takes as this layer's lower, made ready (mounted) where needed."""
 
-    def release(self, diff_id: Digest) -> None:
-        """Undo :meth:`lower`, before the layer is removed; harmless if there is nothing to undo."""
-
     def open(self, directory: str, size: int) -> BinaryIO:
         """The exact bytes of the tar of the layer in ``directory``; seekable."""

@@ -82,13 +82,18 @@ class SplitReader(io.RawIOBase):
         self._file: tuple[bytes, int] = (b"", -1)
         try:
             self._load()
-        except (struct.error, zlib.error, ValueError) as e:
+        except (struct.error, zlib.error, ValueError, IndexError) as e:
+            self.close()
             raise Corrupt(f"record of a layer's tar is damaged: {e}") from None
 
     def _load(self) -> None:
         end = os.fstat(self._split).st_size - _FOOTER.size
         self.size, chunks, count, offset = _FOOTER.unpack(os.pread(self._split, _FOOTER.size, max(end, 0)))
+        if os.pread(self._split, len(MAGIC), 0) != MAGIC or not len(MAGIC) <= offset <= end:
+            raise ValueError("no magic, or no table")
         table = zlib.decompress(os.pread(self._split, end - offset, offset))
+        if 4 * chunks + _GAP.size * count > len(table):
+            raise ValueError("table is cut short")
         lengths = struct.unpack_from(f"<{chunks}I", table)
         self._chunks = [len(MAGIC)]
         for length in lengths:
@@ -149,8 +154,11 @@ class SplitReader(io.RawIOBase):
     def _kept_bytes(self, offset: int, want: int) -> bytes:
         number, inside = divmod(offset, CHUNK)
         if self._chunk[0] != number:
-            start, end = self._chunks[number : number + 2]
-            self._chunk = (number, zlib.decompress(os.pread(self._split, end - start, start)))
+            try:
+                start, end = self._chunks[number : number + 2]
+                self._chunk = (number, zlib.decompress(os.pread(self._split, end - start, start)))
+            except (zlib.error, ValueError) as e:
+                raise Corrupt(f"record of a layer's tar is damaged: {e}") from None
         piece = self._chunk[1][inside : inside + want]
         if not piece:
             raise Corrupt("record of a layer's tar is cut short")

@@ -9,7 +9,7 @@ import threading
 from scow.errors import Corrupt, Invalid, NotFound
 from scow.oci.digest import Digest
 from scow.store.layers.form import META, Layer
-from scow.store.layers.points import is_mount
+from scow.store.layers.points import is_mount, release
 from scow.store.layers.staging import discard
 
 TYPE_CHECKING = False
@@ -111,9 +111,8 @@ class Layers:
         return self.form(form).lower(diff_id)
 
     def remove(self, diff_id: Digest) -> None:
-        """Delete a layer; containers that use it at this moment keep what they have. NotFound."""
-        form = self.meta(diff_id)["form"]
-        self.form(form).release(diff_id)
+        """Delete a layer, also a damaged one. An overlay of the EROFS form that uses it keeps what it has. NotFound."""
+        release(self._paths, diff_id)
         if not discard(self._paths, self._paths.layer(diff_id)):
             raise NotFound(f"layer {diff_id} is not here")
 
@@ -127,12 +126,11 @@ class Layers:
         """Give a layer another form; harmless if it has it. The bytes are verified on the way."""
         from scow.store.layers.writer import LayerWriter, pump
 
-        old = self.meta(diff_id)["form"]
-        if old == form:
+        if self.meta(diff_id)["form"] == form:
             return
         with self.open(diff_id) as stream, LayerWriter(self._paths, self.form(form), self._limits) as writer:
             pump(stream, writer)
-            self.form(old).release(diff_id)
+            release(self._paths, diff_id)
             writer.replace(diff_id)
 
     def form(self, name: str) -> Form:

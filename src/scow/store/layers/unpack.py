@@ -25,14 +25,6 @@ _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _MISSING_RIGHT = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
-def privileged() -> bool:
-    """Whether this process is root of the machine, and not of a user namespace of its own."""
-    if os.geteuid() != 0:
-        return False
-    with open("/proc/self/uid_map", encoding="ascii") as f:
-        return f.read().split() == ["0", "0", "4294967295"]
-
-
 class Unpacker:
     """Writes trees from the tar ``tar`` below new directories.
 
@@ -45,7 +37,7 @@ class Unpacker:
         self._full = full
         self._namespace = b"trusted" if full else b"user"
         self._first: dict[Node, bytes] = {}
-        self._root = -1
+        self._root = self._at = -1  # the new tree's root, and the directory that is being filled
         self.gaps: list[Gap] = []
         """Where in the tar the data lies that is now in files, by path."""
         self.skipped = 0
@@ -54,39 +46,47 @@ class Unpacker:
         """Write ``root`` (names sorted: ``nodes.walk``) as the new directory ``directory``."""
         os.mkdir(directory, 0o700)
         self._root = os.open(directory, _FLAGS)
-        at = os.dup(self._root)
         try:
-            at = self._walk(root, at)
-            self._finish(root, at, is_root=True)
+            self._at = os.dup(self._root)
+            try:
+                self._walk(root)
+                self._finish(root, is_root=True)
+            finally:
+                os.close(self._at)
         finally:
-            os.close(at)
             os.close(self._root)
         self.gaps.sort()
 
-    def _walk(self, root: Node, at: int) -> int:
-        """Fill the directory ``at`` and those below; gives the descriptor back, which may be another number now."""
+    def _walk(self, root: Node) -> None:
+        """Fill the directory ``_at`` and those below it."""
         trail: list[tuple[Node, Iterator[tuple[bytes, Node]], int]] = []
         assert root.children is not None
         node, names, path = root, iter(root.children.items()), b""
         while True:
             for name, child in names:
                 if child.children is None:
-                    self._make(child, name, at, path)
+                    self._make(child, name, path)
                     continue
-                os.mkdir(name, 0o700, dir_fd=at)
-                at = _move(at, name)
+                os.mkdir(name, 0o700, dir_fd=self._at)
+                self._move(name)
                 trail.append((node, names, len(path)))
                 node, names, path = child, iter(child.children.items()), path + name + b"/"
                 break
             else:
                 if not trail:
-                    return at
-                self._finish(node, at)
+                    return
+                self._finish(node)
                 node, names, length = trail.pop()
                 path = path[:length]
-                at = _move(at, b"..")
+                self._move(b"..")
 
-    def _finish(self, node: Node, fd: int, *, is_root: bool = False) -> None:
+    def _move(self, name: bytes) -> None:
+        """From the directory ``_at`` to ``name`` in it."""
+        there = os.open(name, _FLAGS, dir_fd=self._at)
+        os.close(self._at)
+        self._at = there
+
+    def _finish(self, node: Node, *, is_root: bool = False) -> None:
         """Attributes of a directory, once nothing will be made in it any more."""
         attributes = dict(node.xattrs or {})
         if node.opaque:
@@ -94,17 +94,19 @@ class Unpacker:
         assert node.children is not None
         if not is_root and any(child.whiteout for child in node.children.values()):
             attributes[self._namespace + b".overlay.origin"] = b""  # as erofs.layout explains
-        self._describe(node, fd, attributes)
+        self._describe(node, self._at, attributes)
 
-    def _make(self, node: Node, name: bytes, at: int, path: bytes) -> None:
+    def _make(self, node: Node, name: bytes, path: bytes) -> None:
         if node.links > 1:
             first = self._first.setdefault(node, path + name)
             if first is not None and first != path + name:
-                self._link(first, name, at)
+                self._link(first, name)
                 return
         kind = node.mode >> 12
         if kind == FILE:
-            fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=at)
+            fd = os.open(
+                name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=self._at
+            )
             try:
                 self._fill(node, fd, path + name)
                 self._describe(node, fd, node.xattrs or {})
@@ -113,16 +115,16 @@ class Unpacker:
             return
         if kind == LINK:
             assert node.target is not None
-            os.symlink(node.target, name, dir_fd=at)
-        elif not self._special(node, kind, name, at):
+            os.symlink(node.target, name, dir_fd=self._at)
+        elif not self._special(node, kind, name):
             return
-        self._describe_by_name(node, name, at)
+        self._describe_by_name(node, name)
 
-    def _special(self, node: Node, kind: int, name: bytes, at: int) -> bool:
+    def _special(self, node: Node, kind: int, name: bytes) -> bool:
         """A device, fifo or whiteout; False if that is not allowed and was left out."""
         device = os.makedev(node.rdev >> 8 & 0xFFF, node.rdev & 0xFF | node.rdev >> 12 & 0xFFF00)
         try:
-            os.mknod(name, node.mode, device, dir_fd=at)
+            os.mknod(name, node.mode, device, dir_fd=self._at)
         except PermissionError as e:
             if self._full:
                 raise Denied(f"mknod {os.fsdecode(name)}: {e.strerror}") from e
@@ -136,9 +138,9 @@ class Unpacker:
             return False
         return True
 
-    def _link(self, first: bytes, name: bytes, at: int) -> None:
+    def _link(self, first: bytes, name: bytes) -> None:
         try:
-            os.link(first, name, src_dir_fd=self._root, dst_dir_fd=at, follow_symlinks=False)
+            os.link(first, name, src_dir_fd=self._root, dst_dir_fd=self._at, follow_symlinks=False)
         except OSError as e:
             if e.errno in (errno.EMLINK, errno.ENAMETOOLONG):
                 raise Unsupported(f"hard link {os.fsdecode(name)}: {e.strerror}") from e
@@ -164,7 +166,8 @@ class Unpacker:
             self._attribute(fd, name, data)
         os.utime(fd, ns=(node.mtime, node.mtime))
 
-    def _describe_by_name(self, node: Node, name: bytes, at: int) -> None:
+    def _describe_by_name(self, node: Node, name: bytes) -> None:
+        at = self._at
         if node.uid or node.gid or not self._full:
             self._own(node, lambda: os.chown(name, node.uid, node.gid, dir_fd=at, follow_symlinks=False))
         if node.target is None:
@@ -192,11 +195,3 @@ class Unpacker:
                 raise Unsupported(f"extended attribute {os.fsdecode(name)}: {e.strerror}") from e
             else:
                 raise
-
-
-def _move(at: int, name: bytes) -> int:
-    """From the directory ``at``, which is closed, to ``name``."""
-    try:
-        return os.open(name, _FLAGS, dir_fd=at)
-    finally:
-        os.close(at)

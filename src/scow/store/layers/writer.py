@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 
 from scow.errors import Conflict, Corrupt, NotFound, Unavailable
 from scow.oci.digest import Digest
 from scow.store.layers.assemble import Assembler
+from scow.store.layers.digester import Digester
 from scow.store.layers.form import META, TAR, Draft, Layer
 from scow.store.layers.staging import Staging, discard
 from scow.store.leases import renew
@@ -15,7 +17,6 @@ from scow.wire.tar import Parser
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from hashlib import _Hash
     from types import TracebackType
     from typing import BinaryIO
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from scow.store.paths import Paths
 
 CHUNK = 1 << 20
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_ROOM = "make room on the disk of scow's root"
 
 
 class LayerWriter:
@@ -33,13 +36,11 @@ class LayerWriter:
     """
 
     def __init__(self, paths: Paths, form: Form, limits: Limits | None = None) -> None:
-        from hashlib import sha256
-
         self._paths = paths
         self._form = form
         self._parser = Parser()
         self._assembler = Assembler(limits)
-        self._hash: _Hash = sha256()
+        self._digester = Digester()
         self._size = 0
         self._staging = Staging(paths)
         try:
@@ -51,14 +52,17 @@ class LayerWriter:
     def write(self, data: bytes | bytearray | memoryview) -> int:
         """Append to the archive. Corrupt as soon as it cannot be a layer; the writer is of no use then."""
         size = len(data)
-        self._hash.update(data)
-        _write(self._fd, data)
-        self._size += size
-        if self._size > self._assembler.limits.size:
-            raise Corrupt(f"layer is larger than {self._assembler.limits.size} bytes")
-        add = self._assembler.add
-        for entry in self._parser.feed(data):
-            add(entry)
+        self._digester.begin(data)
+        try:
+            _write(self._fd, data)
+            self._size += size
+            if self._size > self._assembler.limits.size:
+                raise Corrupt(f"layer is larger than {self._assembler.limits.size} bytes")
+            add = self._assembler.add
+            for entry in self._parser.feed(data):
+                add(entry)
+        finally:
+            self._digester.settle()
         return size
 
     def finish(self, expected: Digest | None = None) -> Layer:
@@ -67,7 +71,7 @@ class LayerWriter:
         The layer may be there already, or be made by another process at this moment: then that one stays.
         """
         self._parser.close()
-        diff_id = Digest("sha256", self._hash.hexdigest())
+        diff_id = Digest("sha256", self._digester.hexdigest())
         if expected is not None and diff_id != expected:
             raise Corrupt(f"layer has diff id {diff_id}, not {expected}")
         layer = Layer(diff_id, self._size)
@@ -83,8 +87,8 @@ class LayerWriter:
         from scow.kernel.files import exchange
 
         self._parser.close()
-        if self._hash.hexdigest() != expected.hex:
-            raise Corrupt(f"layer {expected} is damaged: its bytes have digest sha256:{self._hash.hexdigest()}")
+        if self._digester.hexdigest() != expected.hex:
+            raise Corrupt(f"layer {expected} is damaged: its bytes have digest sha256:{self._digester.hexdigest()}")
         self._seal(Layer(expected, self._size))
         try:
             exchange(self._staging.path, self._paths.layer(expected))
@@ -96,7 +100,12 @@ class LayerWriter:
     def _seal(self, layer: Layer) -> None:
         """Make the form, then ``meta.json``, all synced."""
         staging = self._staging
-        facts = self._form.build(Draft(staging.path, self._fd, layer, self._assembler.finish()))
+        try:
+            facts = self._form.build(Draft(staging.path, self._fd, layer, self._assembler.finish()))
+        except OSError as e:
+            if e.errno in _NO_ROOM:
+                raise Unavailable(f"layer {layer.diff_id}: {e.strerror}", hint=_ROOM) from e
+            raise
         meta = {"diff_id": str(layer.diff_id), "size": layer.size, "form": self._form.name, **facts}
         fd = os.open(f"{staging.path}/{META}", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
@@ -108,6 +117,7 @@ class LayerWriter:
 
     def abort(self) -> None:
         """Drop what was written; harmless when done already."""
+        self._digester.close()
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -160,5 +170,5 @@ def _write(fd: int, data: bytes | bytearray | memoryview) -> None:
         try:
             n = os.write(fd, view)
         except OSError as e:
-            raise Unavailable(f"write layer: {e.strerror}", hint="make room on the disk of scow's root") from e
+            raise Unavailable(f"write layer: {e.strerror}", hint=_ROOM) from e
         view = view[n:]
