@@ -1,6 +1,5 @@
 # Sourced by ./demo and ./check from the project's folder: makes .venv with scow in it and installs the Debian packages
-# that the job needs; says what it does, does nothing twice. usage: . ./bin/setup.sh demo|test
-want=$1
+# that the job ($want: demo or test) needs; says what it does, does nothing twice.
 say() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
 
 packages="ca-certificates debian-archive-keyring mmdebstrap python3-venv"
