@@ -17,6 +17,7 @@ from scow import errors
 from scow.build.boxes import NOTHING, Boxes
 from scow.build.files import resolve, split
 from scow.build.results import Pending, Stack
+from scow.values import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from scow.build.boxes import Given
     from scow.build.draft import Draft
-    from scow.build.files import Files
+    from scow.build.files import Files, Info
     from scow.build.jobs import Cancel
     from scow.build.layertree import LayerTree
     from scow.build.results import Result
@@ -35,6 +36,14 @@ if TYPE_CHECKING:
 
 ALWAYS = ("/dev", "/proc", "/sys")
 """What every container has a mount on."""
+
+
+@value
+class Places:
+    """What the mounts of a step make in its root: ``made``, deepest first, inside ``touched``, which were there."""
+
+    made: tuple[str, ...]
+    touched: tuple[Info, ...]
 
 
 class World(Boxes):
@@ -54,7 +63,7 @@ class World(Boxes):
         self.rewrite = rewrite
         self._trees: dict[tuple[object, ...], LayerTree] = {}
         self._trees_lock = threading.Lock()
-        self._places: dict[tuple[object, tuple[str, ...]], tuple[str, ...]] = {}
+        self._places: dict[tuple[object, tuple[str, ...]], Places] = {}
         self._snapshots: set[str] = set()
 
     def now(self) -> int:
@@ -143,27 +152,35 @@ class World(Boxes):
         digest: Digest = layer.diff_id
         return digest
 
-    def places(self, stack: Stack, targets: Iterable[str]) -> tuple[str, ...]:
-        """What mounts on ``targets`` will have to make in the root, deepest first: paths that are not there yet."""
+    def places(self, stack: Stack, targets: Iterable[str]) -> Places:
+        """What mounts on ``targets`` will change in the root."""
         wanted = (*sorted({*targets, *ALWAYS}),)
         known = self._places.get((stack.members, wanted))
         if known is not None:
             return known
         missing: set[str] = set()
+        touched: dict[str, Info] = {}
         with self.tree(stack) as files:
             for target in wanted:
                 path = resolve(files, target)
-                while path and files.find(path) is None:
+                while path and (there := files.find(path)) is None:
                     missing.add(path)
                     path = split(path)[0]
-        places = self._places[stack.members, wanted] = tuple(sorted(missing, key=len, reverse=True))
+                if path and there is not None and there.kind == "dir" and missing:
+                    touched[path] = there
+        made = tuple(sorted(missing, key=len, reverse=True))
+        places = self._places[stack.members, wanted] = Places(made, tuple(touched.values()))
         return places
 
-    def remove_stubs(self, stack: Stack, pending: Pending, places: tuple[str, ...]) -> None:
-        """Remove the empty files and directories that mounts on ``stack`` needed as their places, as BuildKit does."""
+    def remove_stubs(self, stack: Stack, pending: Pending, places: Places) -> None:
+        """Take back what mounts on ``stack`` needed as their places: empty files and directories, and the copies of the
+        directories above that are as they were. (BuildKit leaves those in the layer.)
+        """
         upper = os.open(f"{self.store.paths.snapshot(pending.key)}/upper", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            gone = [_remove_empty(upper, path) for path in places]
+            gone = [_remove_empty(upper, path) for path in places.made]
+            for info in places.touched:
+                _remove_empty(upper, info.path, info)
         finally:
             os.close(upper)
         if all(gone):  # then the next step on top will miss the same
@@ -188,8 +205,8 @@ class World(Boxes):
         return Unpacker(self.store.paths.tmp)
 
 
-def _remove_empty(upper: int, path: str) -> bool:
-    """Remove ``path`` if it is empty (no link on the way is followed); whether nothing is there now."""
+def _remove_empty(upper: int, path: str, like: Info | None = None) -> bool:
+    """Remove ``path`` if it is empty (and ``like`` what is below), following no link; whether nothing is there now."""
     from scow.kernel.openat import RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, openat2
 
     above, name = split(path)
@@ -200,6 +217,8 @@ def _remove_empty(upper: int, path: str) -> bool:
         return e.errno == errno.ENOENT  # else the step put something there
     try:
         status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+        if like is not None and not _untouched(directory, name, status, like):
+            return False
         if stat.S_ISDIR(status.st_mode):
             os.rmdir(name, dir_fd=directory)
         elif stat.S_ISREG(status.st_mode) and status.st_size == 0:
@@ -213,6 +232,17 @@ def _remove_empty(upper: int, path: str) -> bool:
     finally:
         os.close(directory)
     return True
+
+
+def _untouched(directory: int, name: str, status: os.stat_result, like: Info) -> bool:
+    """Whether a directory of an upper one is a plain copy of what it covers."""
+    if (status.st_mode & 0o7777, status.st_uid, status.st_gid) != (like.mode, like.uid, like.gid):
+        return False
+    fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+    try:
+        return not any(x.endswith(".overlay.opaque") for x in os.listxattr(fd))
+    finally:
+        os.close(fd)
 
 
 class _Cancelled:

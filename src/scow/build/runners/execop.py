@@ -67,10 +67,6 @@ class ExecRunner:
         root, stack = _root(op, inputs)
         with contextlib.ExitStack() as cleanup:
             mounted = prepare_mounts(self._world, op, inputs, job, cleanup)
-            if root.output == NONE:
-                mounts = self._world.layers.view(stack.parent())
-                self._execute(op, (*mounts, *mounted.rootfs), mounted, "view-" + os.urandom(8).hex(), job)
-                return []
             places = self._world.places(stack, mounted.targets)
             key = self._world.new_snapshot()
             mounts = self._world.layers.prepare(key, stack.parent(), volatile=True)
@@ -79,6 +75,9 @@ class ExecRunner:
             except BaseException:
                 self._world.drop_snapshot(key)
                 raise
+        if root.output == NONE:
+            self._world.drop_snapshot(key)
+            return []
         pending = Pending(key)
         self._world.remove_stubs(stack, pending, places)
         in_background(lambda: self._world.commit(key), pending)
@@ -93,7 +92,8 @@ class ExecRunner:
             spec = spec_of(op, mounted, network)
             output = Output()
             with open(os.devnull, "rb", buffering=0) as null, output as (out, err):
-                running = self._world.zygote().start(Bundle(key, spec, tuple(rootfs)), null.fileno(), out, err)
+                bundle = Bundle(key, spec, tuple(rootfs), state=self._world.store.paths.snapshot(key))
+                running = self._world.zygote().start(bundle, null.fileno(), out, err)
             forget = job.cancel.register(running.kill)
             try:
                 status = output.drain(job, running)
@@ -167,6 +167,8 @@ def spec_of(op: ExecOp, mounted: Mounted, network: str) -> dict[str, Any]:
         raise errors.Unsupported("RUN with a cgroup parent or CDI devices")
     mounts = [*spec["mounts"], *mounted.mounts]
     spec = {**spec, "mounts": mounts}
+    if next(m for m in op.mounts if m.dest == "/").readonly:
+        spec = flags.read_only(spec)
     if meta.ulimits:
         limits = [{"type": f"RLIMIT_{n.upper()}", "soft": s, "hard": h} for n, s, h in meta.ulimits]
         spec = {**spec, "process": {**spec["process"], "rlimits": limits}}
