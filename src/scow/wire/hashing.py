@@ -7,6 +7,8 @@ the bytes in another thread: ``ahead``.
 
 from __future__ import annotations
 
+from scow.wire.whole import write_whole
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Protocol
@@ -19,10 +21,10 @@ if TYPE_CHECKING:
             ...
 
     class Out(Protocol):
-        """What is written to: takes all it is given, and keeps no reference to it."""
+        """What is written to; it keeps no reference to what it is given."""
 
         def write(self, data: bytes | memoryview, /) -> object:
-            """Take all of ``data``."""
+            """Take ``data``, or a part of it and return how much."""
             ...
 
 
@@ -84,7 +86,7 @@ class HashingWriter:
     def write(self, data: bytes | bytearray | memoryview, /) -> int:
         """Write all of ``data``."""
         if self._write is not None:
-            self._write(data)  # type: ignore[arg-type]
+            write_whole(self._write, data)
         self._hash.update(data)
         n = memoryview(data).nbytes
         self.size += n
@@ -105,5 +107,5 @@ class Tee:
     def write(self, data: bytes | memoryview, /) -> int:
         """Write all of ``data`` to all of them."""
         for write in self._writes:
-            write(data)
+            write_whole(write, data)
         return len(data)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from collections import deque
 
+from scow.wire.whole import write_whole
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -103,7 +105,7 @@ class Gzip:
             self._collect()
         self._stop()
         self._begin()
-        self._out.write(END + struct.pack("<LL", self._crc, self._size & 0xFFFFFFFF))
+        write_whole(self._out.write, END + struct.pack("<LL", self._crc, self._size & 0xFFFFFFFF))
 
     def abort(self) -> None:
         """Give up; what was written is no whole member."""
@@ -163,9 +165,9 @@ class Gzip:
 
         self._crc = isal_zlib.crc32_combine(self._crc, crc, len(block))
         self._begin()
-        self._out.write(made)
+        write_whole(self._out.write, made)
 
     def _begin(self) -> None:
         if not self._begun:
             self._begun = True
-            self._out.write(HEADER)
+            write_whole(self._out.write, HEADER)

@@ -16,6 +16,7 @@ does not depend on their number either.
 from __future__ import annotations
 
 from scow.errors import Invalid
+from scow.wire.whole import write_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
         """Where compressed bytes go."""
 
         def write(self, data: bytes, /) -> object:
-            """Take all of ``data``."""
+            """Take ``data``, or a part of it and return how much."""
             ...
 
     class Compressor(Protocol):
@@ -68,7 +69,7 @@ class Plain:
 
     def write(self, data: bytes | bytearray | memoryview, /) -> int:
         """Pass ``data`` on."""
-        self._out.write(data)  # type: ignore[arg-type]
+        write_whole(self._out.write, data)
         return len(data)
 
     def close(self) -> None:
@@ -91,13 +92,13 @@ class Zstd:
     def write(self, data: bytes | bytearray | memoryview, /) -> int:
         """Compress ``data``."""
         if made := self._coder.compress(data):
-            self._out.write(made)
+            write_whole(self._out.write, made)
         return len(data)
 
     def close(self) -> None:
         """Write the end of the frame, once."""
         if self._coder is not None:
-            self._out.write(self._coder.flush())
+            write_whole(self._out.write, self._coder.flush())
             self._coder = None
 
     def abort(self) -> None:

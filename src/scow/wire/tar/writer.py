@@ -14,16 +14,17 @@ from scow.wire.tar.encode import PADDING, header
 from scow.wire.tar.entry import Entry, stored
 from scow.wire.tar.header import BLOCK, ZERO, text
 from scow.wire.tar.sparse import check, encode, whole_blocks
+from scow.wire.whole import write_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import BinaryIO, Protocol
 
     class Out(Protocol):
-        """Where an archive goes: takes all it is given, and keeps no reference to it (buffers are used again)."""
+        """Where an archive goes; it keeps no reference to what it is given (buffers are used again)."""
 
         def write(self, data: bytes | memoryview, /) -> object:
-            """Take all of ``data``."""
+            """Take ``data``, or a part of it and return how much."""
             ...
 
     Data = int | bytes | bytearray | memoryview | BinaryIO | None
@@ -42,7 +43,7 @@ class Writer:
     def __init__(self, out: Out, *, sparse: bool = False) -> None:
         self.offset = 0
         """The size of the archive so far."""
-        self._out = out
+        self._write = out.write
         self._sparse = sparse
         self._parts: list[bytes | bytearray | memoryview] = []
         self._held = 0
@@ -86,7 +87,7 @@ class Writer:
 
     def _add_other(self, entry: Entry, size: int, data: bytes | bytearray | memoryview | BinaryIO | None) -> int:
         if isinstance(data, bytes | bytearray | memoryview):
-            data = memoryview(data)
+            data = memoryview(data).cast("B")
             if data.nbytes != size:
                 raise Invalid(f"{text(entry.name)} has {data.nbytes} bytes, its entry says {size}")
             start = self._put(header(entry, size))
@@ -136,7 +137,7 @@ class Writer:
     def flush(self) -> None:
         """Write what has been gathered."""
         if self._parts:
-            self._out.write(b"".join(self._parts))
+            write_whole(self._write, b"".join(self._parts))
             self._parts.clear()
             self._held = 0
 
@@ -149,7 +150,7 @@ class Writer:
         """Append to the archive; its size then."""
         if len(piece) > SMALL:
             self.flush()
-            self._out.write(piece)
+            write_whole(self._write, piece)
         else:
             self._parts.append(piece)
             self._held += len(piece)
@@ -169,7 +170,7 @@ class Writer:
             n = os.readv(data, [view]) if isinstance(data, int) else _read(data, view)
             if not n:
                 break
-            self._out.write(view[:n])
+            write_whole(self._write, view[:n])
             left -= n
         self.offset += size - left
         missing = left
