@@ -64,7 +64,6 @@ class Copier:
         self._mode = chmod.parse(copy.mode) if copy.mode else None
         self._existing: dict[str, Mapping[str, Info]] = {}
         self._links = object()
-        """Hard links are kept within one copy."""
 
     def run(self, unpack: Unpack | None = None) -> None:
         """Copy all that the source pattern names."""
@@ -97,6 +96,7 @@ class Copier:
     def _copy(self, picked: Pick) -> None:
         info = picked.info
         self._existing.clear()
+        self._links = object()  # hard links are kept within one source
         target = self.destination(info)
         if self.copy.parents:
             return self._with_parents(picked, target)

@@ -66,7 +66,7 @@ class User:
 
 @value
 class Owner:
-    """``--chown``; a part that is None is left at its default: user 0, and the group of a named user or 0."""
+    """``--chown``. Without a user it is root; without a group that of the user's entry, or the user's own number."""
 
     user: User | None = None
     group: User | None = None

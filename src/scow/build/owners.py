@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def resolve(owner: Owner | None, tree: Callable[[int], Files]) -> tuple[int, int] | None:
-    """(uid, gid) of an owner; None keeps what the source has. ``tree`` gives the input that names are looked up in."""
+    """(uid, gid) of an owner; None keeps what the source has. ``tree`` gives the input that names are looked up in.
+
+    Without a group it is that of the user's entry, or the user's number again, as BuildKit has it.
+    """
     if owner is None:
         return None
     uid, primary = _user(owner.user, tree)
@@ -30,7 +33,7 @@ def _user(user: User | None, tree: Callable[[int], Files]) -> tuple[int, int]:
     if user is None:
         return 0, 0
     if not user.name:
-        return user.id, 0
+        return user.id, user.id
     fields = _number(user.name, "user", _lines(tree(user.input), "etc/passwd"))
     return fields[0], fields[1]
 
@@ -44,7 +47,7 @@ def _number(name: str, kind: str, lines: list[list[str]]) -> list[int]:
             except ValueError:
                 break
     if name.isdigit() and int(name) < 1 << 32:
-        return [int(name), 0]
+        return [int(name), int(name)]
     raise errors.Invalid(
         f"unable to convert uid/gid chown string to host mapping: can't find {kind} for {name}: "
         f"no matching entries in {'passwd' if kind == 'user' else 'group'} file"
