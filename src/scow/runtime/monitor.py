@@ -432,7 +432,7 @@ class Monitor:
 
     def clean(self) -> None:
         """Remove the cgroup, and give back the addresses; by a child if more than a few rmdirs is needed."""
-        left = bool(self.state["networks"])
+        left = any(join["network"]["driver"] == "bridge" for join in self.state["networks"])
         for fd in self.held:
             os.close(fd)
         self.held = []
@@ -459,7 +459,10 @@ class Monitor:
         """Let clients read what they have not yet, wait for who claimed the removal, then remove or end."""
         self.forget(self.door.fileno())
         self.door.close()
-        os.unlink(os.path.join(self.directory, "supervisor.sock"))
+        try:
+            os.unlink(os.path.join(self.directory, "supervisor.sock"))
+        except FileNotFoundError:
+            pass  # who claimed the removal was quick
         until = time.monotonic() + 10
         while time.monotonic() < until and any(c.queue or c.claims for c in self.clients):
             for fd, events in self.poll.poll(1000):

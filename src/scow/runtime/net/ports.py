@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 
 from scow.errors import Conflict, Denied, Invalid, Unsupported
 from scow.values import replace, value
@@ -17,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_TYPES = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM, "sctp": socket.SOCK_STREAM}
+_PROTOCOLS = ("tcp", "udp", "sctp")
 
 
 @value
@@ -49,7 +48,9 @@ def reserve(mappings: Iterable[PortMapping]) -> tuple[tuple[PortMapping, ...], l
 
 
 def _bind(m: PortMapping) -> tuple[int, int]:
-    if m.protocol not in _TYPES:
+    import socket
+
+    if m.protocol not in _PROTOCOLS:
         raise Invalid(f"invalid protocol {m.protocol!r}")
     if ":" in m.host_ip:
         raise Unsupported(f"publishing on IPv6 address {m.host_ip}")
@@ -57,7 +58,8 @@ def _bind(m: PortMapping) -> tuple[int, int]:
         raise Invalid(f"invalid port {m.host_port}:{m.container_port}")
     number = 132 if m.protocol == "sctp" else 0
     # No SO_REUSEADDR: two sockets that both have it and do not listen may share a port.
-    sock = socket.socket(socket.AF_INET, _TYPES[m.protocol] | socket.SOCK_CLOEXEC, number)
+    kind = socket.SOCK_DGRAM if m.protocol == "udp" else socket.SOCK_STREAM
+    sock = socket.socket(socket.AF_INET, kind | socket.SOCK_CLOEXEC, number)
     where = f"{m.host_ip or '0.0.0.0'}:{m.host_port}"  # noqa: S104
     try:
         sock.bind((m.host_ip, m.host_port))
