@@ -7,6 +7,7 @@ import os
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from scow.engine import Engine
+    from scow.engine.container.early import Handle
 
 
 class Context:
@@ -16,6 +17,8 @@ class Context:
         self.root = root or os.environ.get("SCOW_ROOT") or None
         self.debug = debug
         self._engine: Engine | None = None
+        self.supervisor: Handle | None = None
+        """Of ``run`` alone: a supervisor that was started before anything else; whoever uses it takes it from here."""
 
     @property
     def engine(self) -> Engine:
@@ -27,7 +30,10 @@ class Context:
         return self._engine
 
     def close(self) -> None:
-        """Close what was opened."""
+        """Close what was opened, and dismiss a supervisor that nobody has used."""
+        if self.supervisor is not None:
+            self.supervisor.cancel()
+            self.supervisor = None
         if self._engine is not None:
             self._engine.close()
             self._engine = None

@@ -131,6 +131,10 @@ def _dispatch(argv: list[str]) -> int:
         return _unknown(words, taken)
     context = Context(options.root, options.debug)
     try:
+        if name == "run":
+            from scow.engine.container.early import early
+
+            context.supervisor = early(words)
         return _run(load(name), " ".join(words[:taken]), words[taken:], context)
     finally:
         context.close()

@@ -7,7 +7,7 @@ import sys
 
 from scow.cli.command import Command, boolean, string
 from scow.cli.options.container import FLAGS, REFUSED, container_request
-from scow.engine.container.launch import How, prestart
+from scow.engine.container.launch import How
 from scow.errors import Error, Invalid
 
 TYPE_CHECKING = False
@@ -24,7 +24,6 @@ LETTERS = {"stdin": "i", "stdout": "o", "stderr": "e"}
 
 def run(args: Args, context: Context) -> int:
     """Create a container and start it; attached unless ``-d`` is given."""
-    handle = prestart()  # comes up while we read the options and open the store
     try:
         detach = args.on("detach")
         request = container_request(args, detach=detach)
@@ -34,13 +33,10 @@ def run(args: Args, context: Context) -> int:
         cid.write(created.record.id)
         warn(created.warnings)
         how = how_of(request, detach=detach)
+        handle, context.supervisor = context.supervisor, None
         session = context.engine.containers.start(created.record, how, handle)
     except Error as e:
-        handle.cancel()
         return failed(e)
-    except BaseException:
-        handle.cancel()
-        raise
     warn(session.warnings)
     if detach:
         sys.stdout.write(created.record.id + "\n")

@@ -7,6 +7,7 @@ import time
 
 from scow.engine.container import config, hostconfig, mountpoints, networking, spec
 from scow.errors import Conflict, Invalid, NotFound, Unsupported
+from scow.oci.config import ImageConfig
 from scow.oci.digest import Digest
 from scow.store import containers as rows
 from scow.store.containers import ContainerRecord
@@ -39,7 +40,7 @@ def create(store: Store, images: Images, request: ContainerRequest) -> Created:
     again by ``make_ready`` when the container is started, and taken away by ``rm``.
     """
     image = find_image(images, request)
-    found = images.config(image)
+    found = config_of(store, images, image)
     check_platform(request, found.platform)
     name = new_id()
     kept = hostconfig.host_config_of(request)
@@ -82,6 +83,18 @@ def find_image(images: Images, request: ContainerRequest) -> ImageRecord:
             hint="make it with `scow bootstrap`, or bring it with `scow import` or `scow load`; "
             "registries come later, with `scow pull`",
         ) from None
+
+
+def config_of(store: Store, images: Images, image: ImageRecord) -> ImageConfig:
+    """The image's configuration, which is the blob the image is called by.
+
+    It was verified when it came here; doing that again at every ``run`` would cost the import of a hash library.
+    """
+    try:
+        with open(store.paths.blob(image.id), "rb") as f:
+            return ImageConfig(f.read())
+    except FileNotFoundError:
+        return images.config(image)
 
 
 def check_names(mounts: list[dict[str, Any]]) -> None:

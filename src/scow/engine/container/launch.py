@@ -11,8 +11,7 @@ from scow.engine.container.spec import Place, spec_of
 from scow.errors import Conflict, Error
 from scow.runtime import light, statefile
 from scow.runtime.bundle import Bundle
-from scow.runtime.handle import Handle, LogFile, Order
-from scow.runtime.handle import prestart as _prestart
+from scow.runtime.handle import Handle, LogFile, Order, prestart
 from scow.values import value
 
 TYPE_CHECKING = False
@@ -37,11 +36,6 @@ class How:
     claim: bool = False
 
 
-def prestart(network: str = "bridge") -> Handle:
-    """Start a supervisor's interpreter, which comes up while the caller finds out what it is for."""
-    return _prestart(networks=network == "bridge")
-
-
 def start(store: Store, record: ContainerRecord, how: How, handle: Handle | None = None) -> Session:
     """Start a container that is not running. Conflict; Error with docker's exit code (125 to 127) if that fails."""
     from scow.store import locks
@@ -50,7 +44,7 @@ def start(store: Store, record: ContainerRecord, how: How, handle: Handle | None
         check_startable(record, states.read(store.paths, record.id))
         wait_gone(store, record.id)
         create.make_ready(store, record)
-        handle = handle or prestart(record.config["HostConfig"].get("NetworkMode", "bridge"))
+        handle = handle or prestart(networks=record.config["HostConfig"].get("NetworkMode", "bridge") == "bridge")
         try:
             handle.create(order_of(store, record, how))
             if how.attach:

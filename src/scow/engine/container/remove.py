@@ -43,7 +43,7 @@ def remove(store: Store, record: ContainerRecord, *, force: bool = False, volume
 
 def delete(store: Store, record: ContainerRecord, *, volumes: bool = False) -> None:
     """Remove all there is of a container that does not run, as far as it is there."""
-    from scow.store.gc import remove_tree
+    from scow.store.layers.staging import delete as remove_tree
 
     remove_tree(store.paths.container_run(record.id))
     remove_tree(store.paths.container(record.id))
