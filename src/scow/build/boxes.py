@@ -41,13 +41,16 @@ class Given:
     """What the user lends to steps. ``secrets`` and ``agents`` by id; ``network`` gives the path of a namespace to
     join.
 
-    Without ``network`` steps with the default network share the machine's, as BuildKit's do without CNI.
+    Without ``network`` steps with the default network share the machine's, as BuildKit's do without CNI. ``allow``:
+    what a build file may ask for beyond a plain container, BuildKit's entitlements ``network.host`` and
+    ``security.insecure``.
     """
 
     secrets: Mapping[str, Callable[[], bytes]]
     agents: Mapping[str, str]
     network: Callable[[], AbstractContextManager[str]] | None = None
     extra_hosts: tuple[tuple[str, str], ...] = ()
+    allow: tuple[str, ...] = ()
 
 
 NOTHING = Given({}, {})
@@ -77,6 +80,13 @@ class Boxes:
             if self._zygote is not None:
                 self._zygote.close()
                 self._zygote = None
+
+    def check_allowed(self, op: ExecOp) -> None:
+        """Denied if a step asks for more than the user allows."""
+        wanted = (op.network == "host" and "network.host", op.security == "insecure" and "security.insecure")
+        for name in wanted:
+            if name and name not in self._given.allow:
+                raise errors.Denied(f"granting entitlement {name} is not allowed", hint=f"build with --allow {name}")
 
     @contextlib.contextmanager
     def network(self, mode: str) -> Iterator[str]:

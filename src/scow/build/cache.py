@@ -67,12 +67,14 @@ class Cache:
         records: Records,
         present: Callable[[Digest], bool],
         flights: Flights | None = None,
-        keep: Callable[[tuple[Digest, ...]], None] = lambda _: None,
+        keep: Callable[[tuple[Digest, ...]], None] | None = None,
     ) -> None:
         self._records = records
         self._present = present
         self._keep = keep
         self.flights = flights or Flights()
+        self._seen: set[Digest] = set()
+        """Layers that were there when they were already protected, and so still are."""
 
     def probe(self, key: str) -> Hit | None:
         """What is known under a key."""
@@ -87,9 +89,14 @@ class Cache:
         if outputs is None:
             return None
         for stack in outputs:
-            self._keep(stack)  # first protect, then look: the other way round leaves a gap for the garbage collector
-        if not all(self._present(d) for stack in outputs for d in stack):
-            return None
+            new = [d for d in stack if d not in self._seen]
+            if new and self._keep:
+                self._keep(tuple(new))  # first protect, then look: the other way round leaves a gap for the collector
+            for digest in new:
+                if not self._present(digest):
+                    return None
+                if self._keep:
+                    self._seen.add(digest)
         return tuple(Stack(o) for o in outputs)
 
     def save(self, keys: Sequence[CacheKey], identity: str, results: Sequence[Result], name: str = "") -> bool:
@@ -137,7 +144,7 @@ class Flights:
         """Take the lock file; processes that die drop it."""
         if self._directory is None:
             return
-        path = os.path.join(self._directory, flight.identity.replace(":", "-").replace("#", "-"))
+        path = os.path.join(self._directory, "build-" + flight.identity.replace(":", "-").replace("#", "-"))
         while True:
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:

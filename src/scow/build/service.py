@@ -16,7 +16,7 @@ from scow.build.phases import phase
 from scow.build.results import SCRATCH
 from scow.build.solver import Options, Solver
 from scow.build.world import World
-from scow.values import value
+from scow.values import replace, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -155,7 +155,10 @@ class _Session:
         lease = self.exit.enter_context(store.leases.acquire("build"))
         rewrite = any(o.rewrite_timestamp for o in request.outputs)
         epoch = None if request.epoch is None else request.epoch * 10**9
-        self.world = World(store, lease=lease, given=request.given, epoch=epoch, rewrite=rewrite)
+        given = request.given
+        if request.network == "host":  # the user's own words
+            given = replace(given, allow=(*given.allow, "network.host"))
+        self.world = World(store, lease=lease, given=given, epoch=epoch, rewrite=rewrite)
         self.exit.callback(self.world.close)
         self.records = StoreRecords(store.state, lambda d: layer_size(store.paths, d) or 0)
         self.exit.callback(self.records.flush)
@@ -214,6 +217,8 @@ class _Session:
 
     def finish(self, conversions: tuple[Conversion, ...]) -> BuildResult:
         """Solve all platforms at once, then export."""
+        epoch = conversions[0].epoch  # the build file may give one
+        self.world.epoch = None if epoch is None else epoch * 10**9
         edges = tuple(c.edge for c in conversions if c.edge is not None)
         solver = Solver(self._table(), self.cache, self.on, Options())
         solved = iter(solver.solve(edges) if edges else ())

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from scow.oci.digest import Digest
 
 
+MAX_TREES = 3
+"""Idle trees that stay open."""
 ALWAYS = ("/dev", "/proc", "/sys")
 """What every container has a mount on."""
 
@@ -61,7 +63,8 @@ class World(Boxes):
         self.lease = lease
         self.epoch = epoch
         self.rewrite = rewrite
-        self._trees: dict[tuple[object, ...], LayerTree] = {}
+        self._trees: dict[tuple[object, ...], tuple[LayerTree, int]] = {}
+        """Open trees and how many use them, least recently used first."""
         self._trees_lock = threading.Lock()
         self._places: dict[tuple[object, tuple[str, ...]], Places] = {}
         self._snapshots: set[str] = set()
@@ -84,17 +87,30 @@ class World(Boxes):
         if not isinstance(result, Stack):
             raise errors.Unsupported(f"{type(result).__name__} is no tree of files")
         parent = result.parent()
-        with self._trees_lock:
-            known = self._trees.get(parent)
-        if known is None:
-            from scow.build.layertree import LayerTree
+        opened_tree = self._borrow(parent)
+        try:
+            yield opened_tree
+        finally:
+            self._give_back(parent)
 
-            opened_tree = LayerTree(self.layers.tree(parent))
-            with self._trees_lock:
-                known = self._trees.setdefault(parent, opened_tree)
-            if known is not opened_tree:
-                opened_tree.close()
-        yield known
+    def _borrow(self, parent: tuple[object, ...]) -> LayerTree:
+        from scow.build.layertree import LayerTree
+
+        with self._trees_lock:
+            known = self._trees.pop(parent, None)
+            if known is None:
+                known = LayerTree(self.layers.tree(parent)), 0
+            self._trees[parent] = (known[0], known[1] + 1)
+            return known[0]
+
+    def _give_back(self, parent: tuple[object, ...]) -> None:
+        """Trees are kept for the next step, but few: each holds the files of all its layers open."""
+        with self._trees_lock:
+            tree, users = self._trees[parent]
+            self._trees[parent] = (tree, users - 1)
+            idle = [p for p, (_, n) in self._trees.items() if not n]
+            for old in idle[:-MAX_TREES]:
+                self._trees.pop(old)[0].close()
 
     def write_layer(self, draft: Draft, cancel: Cancel) -> Digest:
         """A draft as a layer of the store."""
@@ -192,7 +208,7 @@ class World(Boxes):
     def close(self) -> None:
         """Let go of everything; to be called when all results are settled."""
         super().close()
-        for tree in self._trees.values():
+        for tree, _ in self._trees.values():
             tree.close()
         self._trees.clear()
         for key in list(self._snapshots):

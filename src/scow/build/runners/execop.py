@@ -64,6 +64,7 @@ class ExecRunner:
         """Run the command; the result is the root with the frozen snapshot on top."""
         op = vertex.op
         assert isinstance(op, ExecOp)
+        self._world.check_allowed(op)
         root, stack = _root(op, inputs)
         with contextlib.ExitStack() as cleanup:
             mounted = prepare_mounts(self._world, op, inputs, job, cleanup)

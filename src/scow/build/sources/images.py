@@ -40,6 +40,7 @@ class Images:
         self._remote = remote
         self._pull = pull
         self._known: dict[tuple[str, str], tuple[Image, bool]] = {}
+        self._roots: dict[str, Digest] = {}
         self._lock = threading.Lock()
 
     def resolve(self, name: str, platform: Platform) -> tuple[Digest | None, ImageConfig]:
@@ -77,12 +78,6 @@ class Images:
         if not local:
             self._roots[name] = root.digest
         return Image(source, chosen)
-
-    @property
-    def _roots(self) -> dict[str, Digest]:
-        if not hasattr(self, "_root_digests"):
-            self._root_digests: dict[str, Digest] = {}
-        return self._root_digests
 
     def fetch(self, image: Image, job: Job) -> Stack:
         """The image's layers, each brought into the layer store if it is not there."""
