@@ -127,6 +127,49 @@ def test_process_of_a_step(builder):
     assert "eth0" not in builder.said(FROM + "RUN --network=none cat /proc/net/dev")
 
 
+def test_entitlements(builder):
+    with pytest.raises(errors.Denied, match=r"granting entitlement network.host is not allowed"):
+        builder(FROM + "RUN --network=host true\n")
+    with pytest.raises(errors.Denied, match=r"granting entitlement security.insecure is not allowed"):
+        builder("# syntax=docker/dockerfile:1-labs\n" + FROM + "RUN --security=insecure true\n")
+    builder("# syntax=docker/dockerfile:1-labs\n" + FROM + "RUN --security=insecure true\n",
+            given=Given({}, {}, allow=("security.insecure",)))  # fmt: skip
+    builder(FROM + "RUN true\n", network="host")
+
+
+def test_long_builds_keep_few_files_open(builder):
+    before = len(os.listdir("/proc/self/fd"))
+    text = FROM + "".join(f"COPY Dockerfile /{n}\nRUN echo {n} > /r{n}\n" for n in range(20))
+    most = []
+    builder.files(Dockerfile=text)
+    watch = lambda e: most.append(len(os.listdir("/proc/self/fd")))  # noqa: E731
+    build(BuildRequest(builder.ctx, no_cache=()), builder.store, None, watch)
+    assert max(most) - before < 250
+    assert len(os.listdir("/proc/self/fd")) <= before + 2
+
+
+def test_an_interrupt_kills_the_step(builder):
+    """The observer is called in the thread that waits for the step, where ^C arrives, too."""
+
+    def watch(event):
+        if isinstance(event, VertexLog):
+            raise KeyboardInterrupt
+
+    builder.files(Dockerfile=FROM + "RUN echo go; sleep 31.4159\n")
+    with pytest.raises(KeyboardInterrupt):
+        build(BuildRequest(builder.ctx, no_cache=()), builder.store, None, watch)
+    assert os.listdir(f"{builder.root}/root/snapshots") == []
+    assert b"31.4159" not in b"".join(_command_line(pid) for pid in os.listdir("/proc") if pid.isdigit())
+
+
+def _command_line(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as f:
+            return f.read()
+    except OSError:
+        return b""
+
+
 def test_streams_are_told_apart(builder):
     builder.said(FROM + "RUN echo out; echo err >&2")
     assert {(e.stream, e.data) for e in builder.events if isinstance(e, VertexLog)} == {(1, b"out\n"), (2, b"err\n")}

@@ -101,6 +101,11 @@ class ExecRunner:
             except StartError as e:
                 job.log(2, f"{e}\n".encode())
                 status = e.exit_code
+            except BaseException:  # ^C, or an observer that fails: nothing may go on in a snapshot that is removed
+                running.kill()
+                with contextlib.suppress(errors.Error):
+                    running.wait()
+                raise
             finally:
                 forget()
         job.cancel.check()
