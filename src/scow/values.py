@@ -70,7 +70,7 @@ def _repr(self: Any) -> str:
     return f"{type(self).__name__}({', '.join(f'{n}={getattr(self, n)!r}' for n in self._fields)})"
 
 
-@dataclass_transform(frozen_default=True, order_default=True)
+@dataclass_transform(frozen_default=True)
 def value(cls: type[T]) -> type[T]:
     """Make ``cls`` an immutable value: constructor, equality, order, hash and repr from its annotations."""
     names = tuple(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from scow.oci.image import Image, chain_ids
 from scow.oci.reference import Reference
 from scow.store import usage
-from scow.store.content import layer_size
+from scow.store.content import layer_content_size
 from scow.values import value
 
 TYPE_CHECKING = False
@@ -101,7 +101,7 @@ def history(store: Store, record: ImageRecord) -> list[HistoryEntry]:
 
 
 def _size(store: Store, diff_id: Any) -> int:
-    known = layer_size(store.paths, diff_id)
+    known = layer_content_size(store.paths, diff_id)
     if known is not None:
         return known
     return usage.sizes(store.state).get(str(diff_id), (0, 0))[0]

@@ -143,11 +143,20 @@ class Content:
 
 def layer_size(paths: Paths, diff_id: Digest) -> int | None:
     """Size in bytes of a layer's tar, from the file that makes the layer exist; None if there is no such layer."""
+    return _layer_fact(paths, diff_id, "size")
+
+
+def layer_content_size(paths: Paths, diff_id: Digest) -> int | None:
+    """Bytes of all files of a layer, which docker calls its size; None if there is no such layer."""
+    return _layer_fact(paths, diff_id, "content")
+
+
+def _layer_fact(paths: Paths, diff_id: Digest, name: str) -> int | None:
     if diff_id.algorithm != "sha256":
         return None
     try:
         with open(paths.layer_meta(diff_id), encoding="utf-8") as f:
-            return int(json.load(f)["size"])
+            return int(json.load(f)[name])
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as e:

@@ -10,7 +10,7 @@ from scow.oci.platform import Platform, host
 from scow.oci.reference import Reference
 from scow.oci.verify import read
 from scow.store import images, usage
-from scow.store.content import layer_size
+from scow.store.content import layer_content_size
 from scow.store.images import ImageRecord
 from scow.store.timestamps import parse_rfc3339
 
@@ -93,13 +93,13 @@ def summary(content: Content, node: Descriptor, parent: Digest | None = None) ->
 
 
 def with_size(paths: Paths, state: State, record: ImageRecord) -> ImageRecord:
-    """``record`` with the size of its uncompressed layers, where all of them are in the layer store or remembered."""
+    """``record`` with the size of the files in its layers, where all of them are in the layer store or remembered."""
     from scow.values import replace
 
     remembered = usage.sizes(state)
     total = 0
     for diff_id in record.diff_ids:
-        known = layer_size(paths, diff_id)
+        known = layer_content_size(paths, diff_id)
         if known is None and str(diff_id) in remembered:
             known = remembered[str(diff_id)][0]
         if known is None:

@@ -11,6 +11,7 @@ from scow.oci.digest import Digest
 from scow.store.layers.assemble import Assembler
 from scow.store.layers.digester import Digester
 from scow.store.layers.form import META, TAR, Draft, Layer
+from scow.store.layers.nodes import content_size
 from scow.store.layers.staging import Staging, discard
 from scow.store.leases import renew
 from scow.wire.tar import Parser
@@ -100,13 +101,15 @@ class LayerWriter:
     def _seal(self, layer: Layer) -> None:
         """Make the form, then ``meta.json``, all synced."""
         staging = self._staging
+        root = self._assembler.finish()
+        content = content_size(root)
         try:
-            facts = self._form.build(Draft(staging.path, self._fd, layer, self._assembler.finish()))
+            facts = self._form.build(Draft(staging.path, self._fd, layer, root))
         except OSError as e:
             if e.errno in _NO_ROOM:
                 raise Unavailable(f"layer {layer.diff_id}: {e.strerror}", hint=_ROOM) from e
             raise
-        meta = {"diff_id": str(layer.diff_id), "size": layer.size, "form": self._form.name, **facts}
+        meta = {"diff_id": str(layer.diff_id), "size": layer.size, "content": content, "form": self._form.name, **facts}
         fd = os.open(f"{staging.path}/{META}", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             _write(fd, json.dumps(meta).encode() + b"\n")
