@@ -10,9 +10,8 @@ import time
 
 from scow import errors
 from scow.build import outputs
-from scow.build.events import VertexStatus
 from scow.build.export import Built, put_image
-from scow.build.phases import phase
+from scow.build.phases import phase, say
 from scow.values import replace
 
 TYPE_CHECKING = False
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from scow.build.dockerfile.options import Conversion
     from scow.build.events import Observer
     from scow.build.outputs import Output
+    from scow.build.results import Result
     from scow.build.world import World
     from scow.oci.config import ImageConfig
     from scow.oci.descriptor import Descriptor
@@ -40,26 +40,40 @@ SHOWN = {
 class Exporter:
     """The results of one build, by platform."""
 
-    def __init__(
-        self, world: World, solved: list[tuple[Conversion, tuple[Digest, ...]]], tags: tuple[str, ...]
-    ) -> None:
+    def __init__(self, world: World, results: list[tuple[Conversion, Result]], tags: tuple[str, ...]) -> None:
         self._world = world
-        self._solved = solved
+        self._results = results
         self._tags = tags
         self.root: Descriptor | None = None
         self.config: ImageConfig | None = None
+
+    def layers(self, number: int) -> tuple[Digest, ...]:
+        """The layers of one platform's result, waiting for those under way."""
+        settled = self._results[number][1].settled()
+        if settled is None:
+            raise errors.Invalid("the result of a build must be layers")
+        return settled
+
+    @property
+    def _solved(self) -> list[tuple[Conversion, tuple[Digest, ...]]]:
+        return [(c, self.layers(n)) for n, (c, _) in enumerate(self._results)]
 
     def export(self, output: Output, on: Observer) -> None:
         """Do one output."""
         if output.kind == "cacheonly":
             return
         with phase(on, SHOWN[output.kind]) as vertex:
+            began = time.time_ns()
+            _ = self._solved
+            say(on, vertex, "exporting layers", started=began)
             if output.kind in ("image", "docker", "oci"):
                 self._image(output, vertex, on)
             else:
                 self._files(output)
 
     def _image(self, output: Output, vertex: str, on: Observer) -> None:
+        from scow.oci.reference import Reference
+
         names = tuple(dict.fromkeys((*self._tags, *output.names)))
         archive = output.kind == "oci" or (output.kind == "docker" and output.dest)
         docker = output.docker_types
@@ -72,9 +86,9 @@ class Exporter:
             self.config = self.config or config
         root = roots[0] if len(roots) == 1 else self._index(roots, () if archive else names, docker=docker)
         self.root = self.root or replace(root, platform=None)
-        _say(on, vertex, f"writing image {self.config.digest if self.config else root.digest}")
+        say(on, vertex, f"writing image {self.config.digest if self.config else root.digest}")
         for name in names:
-            _say(on, vertex, f"naming to {name}")
+            say(on, vertex, f"naming to {Reference.parse(name)}")
         if archive:
             with _target(output) as out:
                 outputs.write_archive(replace(output, names=names), replace(root, platform=None), self._world, out)
@@ -124,8 +138,3 @@ def _target(output: Output) -> Iterator[BinaryIO]:
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(staged)
-
-
-def _say(on: Observer, vertex: str, text: str) -> None:
-    now = time.time_ns()
-    on(VertexStatus(vertex, text, text, 0, 0, now, now, now))

@@ -7,6 +7,7 @@ import os
 from scow import errors
 from scow.build.ignore import ignore_files, read_patterns
 from scow.build.ops import Attr, SourceOp
+from scow.build.phases import phase, say
 from scow.build.results import SCRATCH, Stack
 from scow.values import value
 
@@ -15,12 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, BinaryIO
 
+    from scow.build.events import Observer
     from scow.build.graph import Edge
     from scow.build.results import Result
     from scow.build.service import BuildRequest
     from scow.build.world import World
 
     Solve = Callable[[Edge], Result]
+    Context = tuple[str | Stack, bytes | None]
+    """A directory or layers; with a build file if that is all that was given."""
 
 MAX_FILE = 16 << 20
 """A build file is no longer than this."""
@@ -41,35 +45,52 @@ class Inputs:
     named_ignore: Mapping[str, tuple[str, ...]] = {}
 
 
-def load(request: BuildRequest, world: World, solve: Solve) -> Inputs:
-    """Find everything; ``solve`` fetches what is not on this machine."""
+def find(request: BuildRequest, world: World, solve: Solve, on: Observer) -> Context:
+    """The main context; ``solve`` fetches it if it is not on this machine. Errors: NotFound, Invalid."""
     if request.context == "-" and request.dockerfile == "-":
         raise errors.Invalid("invalid argument: can't use stdin for both build context and dockerfile")
-    context, alone = _context(request, world, solve)
-    if alone is not None:
-        data, filename = alone, NAME
-        ignored: tuple[str, ...] = ()
-    elif isinstance(context, str):
-        data, filename, ignored = _from_directory(request, context)
-    else:
-        data, filename, ignored = _from_layers(request, world, context)
-    places: dict[str, Any] = {"context": context}
-    named, named_ignore = _named(request, places)
-    return Inputs(data, filename, places, ignored, named, named_ignore)
-
-
-def _context(request: BuildRequest, world: World, solve: Solve) -> tuple[str | Stack, bytes | None]:
-    """The main context, and the build file if that is all there is."""
     place = request.context
     if place == "-":
         if request.stdin is None:
             raise errors.Invalid("a build context of - needs standard input")
-        return _archive(request.stdin, world)
+        with phase(on, "[internal] load remote build context"):
+            return _archive(request.stdin, world)
+    if os.path.isdir(place):
+        return os.path.realpath(place), None
     edge = remote_edge(place)
     if edge is None:
-        if not os.path.isdir(place):
-            raise errors.NotFound(f"unable to prepare context: path {place!r} not found")
-        return os.path.realpath(place), None
+        raise errors.NotFound(f'unable to prepare context: path "{place}" not found')
+    return _remote(edge, world, solve)
+
+
+def shown_name(request: BuildRequest) -> str:
+    """What the build file is called in progress."""
+    return os.path.basename(request.dockerfile) if request.dockerfile not in ("", "-") else NAME
+
+
+def load(request: BuildRequest, world: World, found: Context, on: Observer) -> Inputs:
+    """The build file and what is ignored."""
+    place, alone = found
+    beside: list[str] = []
+    if alone is not None:
+        data, filename = alone, NAME
+    elif isinstance(place, str):
+        data, filename, beside = _from_directory(request, place)
+    else:
+        data, filename = _from_layers(request, world, place)
+    patterns: tuple[str, ...] = ()
+    if isinstance(place, str):
+        with phase(on, "[internal] load .dockerignore") as vertex:
+            text = _first(beside)
+            say(on, vertex, "transferring context:", len(text))
+            patterns = read_patterns(text)
+    places: dict[str, Any] = {"context": place}
+    named, named_ignore = _named(request, places)
+    return Inputs(data, filename, places, patterns, named, named_ignore)
+
+
+def _remote(edge: Edge, world: World, solve: Solve) -> Context:
+    """A repository, or what an address gives: an archive or a build file alone."""
     stack = solve(edge)
     op = edge.vertex.op
     assert isinstance(stack, Stack) and isinstance(op, SourceOp)
@@ -108,41 +129,43 @@ def _archive(stream: BinaryIO, world: World) -> tuple[Stack, bytes | None]:
     return Stack((layer,)), None
 
 
-def _from_directory(request: BuildRequest, context: str) -> tuple[bytes, str, tuple[str, ...]]:
+def _from_directory(request: BuildRequest, context: str) -> tuple[bytes, str, list[str]]:
+    """The build file, its name, and where its ignore file may be."""
     name = request.dockerfile
     if name == "-":
         if request.stdin is None:
             raise errors.Invalid("a dockerfile of - needs standard input")
         data = request.stdin.read(MAX_FILE + 1)
-        return _checked(data, NAME), NAME, _ignored([os.path.join(context, ".dockerignore")])
+        return _checked(data, NAME), NAME, [os.path.join(context, ".dockerignore")]
     if name:
         path = name if os.path.exists(name) else os.path.join(context, name)
     else:
         path = next((p for n in (NAME, NAME.lower()) if os.path.exists(p := os.path.join(context, n))), "")
         path = path or os.path.join(context, NAME)
-    found = _read(path, name or NAME)
+    shown = os.path.basename(path)
+    found = _read(path, shown)
     if found is None:
-        raise _no_file(name or NAME)
+        raise _no_file(shown)
     own, common = ignore_files(path)
-    return found, name or os.path.basename(path), _ignored([own, os.path.join(context, common)])
+    return found, shown, [own, os.path.join(context, common)]
 
 
-def _from_layers(request: BuildRequest, world: World, context: Stack) -> tuple[bytes, str, tuple[str, ...]]:
+def _from_layers(request: BuildRequest, world: World, context: Stack) -> tuple[bytes, str]:
     """From an archive or a repository, whose files are taken as they are: no ignore file applies, as in BuildKit."""
     from scow.build.files import lookup, read
 
     if request.dockerfile == "-" and request.stdin is not None:
-        return _checked(request.stdin.read(MAX_FILE + 1), NAME), NAME, ()
+        return _checked(request.stdin.read(MAX_FILE + 1), NAME), NAME
     name = request.dockerfile or NAME
     if os.path.isfile(name) and request.dockerfile:
         data = _read(name, name)
         assert data is not None
-        return data, name, ()
+        return data, os.path.basename(name)
     with world.tree(context) as files:
         info = lookup(files, name)
         if info is None or info.kind != "file":
             raise _no_file(name)
-        return read(files, info, MAX_FILE), name, ()
+        return read(files, info, MAX_FILE), name
 
 
 def _no_file(name: str) -> errors.NotFound:
@@ -165,12 +188,9 @@ def _checked(data: bytes, name: str) -> bytes:
     return data
 
 
-def _ignored(paths: list[str]) -> tuple[str, ...]:
-    for path in paths:
-        data = _read(path, path)
-        if data is not None:
-            return read_patterns(data)
-    return ()
+def _first(paths: list[str]) -> bytes:
+    """The first of some files that is there."""
+    return next((data for path in paths if (data := _read(path, path)) is not None), b"")
 
 
 def _named(request: BuildRequest, places: dict[str, Any]) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
@@ -181,7 +201,7 @@ def _named(request: BuildRequest, places: dict[str, Any]) -> tuple[dict[str, str
         if os.path.isdir(place):
             places[name] = os.path.realpath(place)
             named[name] = f"local:{name}"
-            ignored[name] = _ignored([os.path.join(place, ".dockerignore")])
+            ignored[name] = read_patterns(_first([os.path.join(place, ".dockerignore")]))
         elif "://" in place:
             named[name] = place
         else:

@@ -54,11 +54,13 @@ class CacheMap:
     does not matter.
 
     ``remember``: False for sources, whose results have a place of their own and are neither looked up nor saved.
+    ``at_hand``: to run it is no work, which is shown as CACHED.
     """
 
     base: Mapping[str, object]
     inputs: tuple[InputKey, ...] = ()
     remember: bool = True
+    at_hand: bool = False
 
 
 @value

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import contextlib
 
-from scow import errors
 from scow.build.boxes import NOTHING
 from scow.build.cache import Cache, Flights
 from scow.build.events import ignore
 from scow.build.finish import Exporter
-from scow.build.inputs import Inputs, load
 from scow.build.jobs import Serial
 from scow.build.outputs import Output
-from scow.build.phases import phase
+from scow.build.phases import Later, phase, say
 from scow.build.results import SCRATCH
 from scow.build.solver import Options, Solver
 from scow.build.world import World
@@ -21,22 +19,26 @@ from scow.values import replace, value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Any, BinaryIO
+    from typing import Any, BinaryIO, TypeVar
 
     from scow.build.boxes import Given
-    from scow.build.dockerfile.options import Conversion
+    from scow.build.dockerfile.options import Conversion, Resolve
     from scow.build.events import Observer
     from scow.build.graph import Edge
+    from scow.build.inputs import Inputs
     from scow.build.results import Result
     from scow.build.runners.table import Table
     from scow.build.sources.contexts import ContextRunner
-    from scow.build.sources.images import Images
     from scow.oci.config import ImageConfig
     from scow.oci.descriptor import Descriptor
     from scow.oci.digest import Digest
     from scow.oci.platform import Platform
     from scow.oci.protocols import Source
     from scow.store.store import Store
+
+    T = TypeVar("T")
+    Frontend = Callable[[Inputs, Resolve, str], T]
+    """From what was loaded, a resolver of images and the progress vertex of the build file to what is asked for."""
 
 _NONE: Mapping[str, Any] = {}
 
@@ -94,50 +96,29 @@ def build(
     store: Store,
     remote: Source | None = None,
     on: Observer = ignore,
-    frontend: Callable[[Inputs, BuildRequest, Images], tuple[Conversion, ...]] | None = None,
 ) -> BuildResult:
-    """Build and export. ``remote``: where base images are pulled from; ``frontend``: what reads the build file.
+    """Build and export. ``remote``: where base images are pulled from.
 
-    Faults are raised as ``failed to solve: ...`` with the lines of the build file as notes; work that was finished
-    before stays in the cache.
+    Faults of steps are raised as ``failed to solve: ...`` with the lines of the build file as notes; work that was
+    finished before stays in the cache.
     """
+    from scow.build.frontend import conversions, warned
+
     with _Session(request, store, remote, on) as session:
-        inputs = session.load()
-        convert = frontend or dockerfile
-        conversions = convert(inputs, request, session.images)
-        return session.finish(conversions)
+        return session.finish(session.read(lambda i, r, v: conversions(i, request, r, warned(session.on, v, i))))
 
 
-def dockerfile(inputs: Inputs, request: BuildRequest, images: Images) -> tuple[Conversion, ...]:
-    """The Dockerfile frontend: one conversion per platform."""
-    from scow.build.dockerfile import Options as FrontendOptions
-    from scow.build.dockerfile import convert, parse
-    from scow.oci.platform import host
+def called(
+    request: BuildRequest, call: str, store: Store, remote: Source | None = None, on: Observer = ignore
+) -> dict[str, Any]:
+    """docker's JSON of ``--call=check``, ``outline`` or ``targets``: what is told of the build file without a build.
 
-    parsed = parse(inputs.dockerfile, inputs.filename)
-    made = []
-    for platform in request.platforms or (None,):
-        options = FrontendOptions(
-            target=request.target,
-            build_args=request.build_args,
-            labels=request.labels,
-            platform=platform,
-            build_platform=host(),
-            named_contexts=inputs.named,
-            ignore=inputs.ignore,
-            context_ignore=inputs.named_ignore,
-            no_cache=request.no_cache,
-            epoch=request.epoch,
-            resolve_mode="pull" if request.pull else "default",
-            network=request.network,
-            extra_hosts=request.extra_hosts,
-            ulimits=request.ulimits,
-            cgroup_parent=request.cgroup_parent,
-            shm_size=request.shm_size,
-            multi_platform=len(request.platforms) > 1,
-        )
-        made.append(convert(parsed, options, images.resolve))
-    return tuple(made)
+    With the file itself, as its name and text.
+    """
+    from scow.build import frontend
+
+    with _Session(request, store, remote, on) as session:
+        return session.read(lambda i, r, _: frontend.called(i, request, r, call))
 
 
 class _Session:
@@ -177,12 +158,40 @@ class _Session:
     def _keep(self, layers: tuple[Digest, ...]) -> None:
         self.world.keep(*layers)
 
-    def load(self) -> Inputs:
-        """Read the build file and find the contexts; those that are no directories are fetched now."""
-        with phase(self.on, f"[internal] load build definition from {self.request.dockerfile or 'Dockerfile'}"):
-            inputs = load(self.request, self.world, self._solve)
-        self.places.update(inputs.places)
-        return inputs
+    def read(self, frontend: Frontend[T]) -> T:
+        """What ``frontend`` makes of the build file. Contexts that are no directories are fetched first.
+
+        What is told meanwhile of images and other files comes after what there is to tell of the build file, unless
+        images may be far away.
+        """
+        from scow.build import inputs
+
+        found = inputs.find(self.request, self.world, self._solve, self.on)
+        later = Later(self.on)
+        self.exit.callback(later.let_go)
+        if self.images.far:
+            later.let_go()
+        name = inputs.shown_name(self.request)
+        with phase(self.on, f"[internal] load build definition from {name}", blamed=False) as vertex:
+            loaded = inputs.load(self.request, self.world, found, later)
+            say(self.on, vertex, "transferring dockerfile:", len(loaded.dockerfile))
+            self.places.update(loaded.places)
+            made = frontend(loaded, self._resolver(later), vertex)
+        later.let_go()
+        return made
+
+    def _resolver(self, on: Observer) -> Resolve:
+        """Looks images up and tells each once."""
+        told: set[tuple[str, str]] = set()
+
+        def resolve(name: str, platform: Platform) -> tuple[Digest | None, ImageConfig]:
+            if (name, str(platform)) in told:
+                return self.images.resolve(name, platform)
+            told.add((name, str(platform)))
+            with phase(on, f"[internal] load metadata for {name}"):
+                return self.images.resolve(name, platform)
+
+        return resolve
 
     def _solve(self, edge: Edge) -> Result:
         solver = Solver(self._table(), self.cache, self.on, Options())
@@ -223,14 +232,8 @@ class _Session:
         solver = Solver(self._table(), self.cache, self.on, Options())
         solved = iter(solver.solve(edges) if edges else ())
         stacks = [next(solved) if c.edge is not None else SCRATCH for c in conversions]
-        layers = []
-        for stack in stacks:
-            settled = stack.settled()
-            if settled is None:
-                raise errors.Invalid("the result of a build must be layers")
-            layers.append(settled)
-        exporter = Exporter(self.world, list(zip(conversions, layers, strict=True)), self.request.tags)
+        exporter = Exporter(self.world, list(zip(conversions, stacks, strict=True)), self.request.tags)
         for output in self.request.outputs:
             exporter.export(output, self.on)
         warnings = tuple(w for c in conversions for w in c.warnings)
-        return BuildResult(exporter.root, exporter.config, layers[0], self.request.tags, warnings, conversions)
+        return BuildResult(exporter.root, exporter.config, exporter.layers(0), self.request.tags, warnings, conversions)

@@ -239,6 +239,8 @@ class Solver:
     def _define(self, node: Node, job: Job) -> None:
         node.runner = self._runners(node.vertex)
         node.map = node.runner.cache_map(node.vertex, job)
+        if node.map.at_hand:
+            self._reporter.cached(node.vertex)
         key = definition_key(node.map, tuple(n.known_as(o) for n, o in node.inputs))
         node.keys.append(key)
         if node.map.remember and node.no_cache:
@@ -303,9 +305,11 @@ class Solver:
                 self._reporter.cached(node.vertex)
                 return
         try:
-            self._reporter.started(node.vertex)
+            if not node.map.at_hand:
+                self._reporter.started(node.vertex)
             node.results = tuple(node.runner.run(node.vertex, [n.results[o] for n, o in node.inputs], job))
-            self._reporter.completed(node.vertex)
+            if not node.map.at_hand:
+                self._reporter.completed(node.vertex)
         except BaseException:
             if flight:
                 flight.leave()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from scow.build.boxes import Given
+from scow.build.failures import excerpt
 from scow.build.outputs import Output
 from scow.build.outputs import parse as parse_output
 from scow.build.service import BuildRequest, BuildResult
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from scow.build.events import VertexWarning
     from scow.oci.platform import Platform
 
-__all__ = ["BuildRequest", "BuildResult", "Given", "Output", "parse_output", "parse_platforms"]
+__all__ = ["BuildRequest", "BuildResult", "Given", "Output", "parse_output", "parse_platforms", "warning_excerpt"]
 
 
 def parse_platforms(texts: tuple[str, ...]) -> tuple[Platform, ...]:
@@ -20,3 +22,8 @@ def parse_platforms(texts: tuple[str, ...]) -> tuple[Platform, ...]:
 
     found = [Platform.parse(word.strip()) for text in texts for word in text.split(",") if word.strip()]
     return tuple(dict.fromkeys(found))
+
+
+def warning_excerpt(warning: VertexWarning) -> str:
+    """The lines of the build file a warning is about, as docker shows them; "" if they are not known."""
+    return excerpt(warning.file, warning.lines)

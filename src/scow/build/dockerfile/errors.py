@@ -51,7 +51,7 @@ class DockerfileError(Invalid):
 
     def excerpt(self) -> list[str]:
         """The lines around the fault: number, ``>>>`` at the faulty ones, a caret under the column."""
-        if not self.line:
+        if not self.line or not self.lines:
             return []
         last = min(self.end_line, self.line + 20)
         shown = range(max(1, self.line - CONTEXT), min(len(self.lines), last + CONTEXT) + 1)

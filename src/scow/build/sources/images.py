@@ -43,6 +43,11 @@ class Images:
         self._roots: dict[str, Digest] = {}
         self._lock = threading.Lock()
 
+    @property
+    def far(self) -> bool:
+        """Whether looking one up may take a while."""
+        return self._remote is not None
+
     def resolve(self, name: str, platform: Platform) -> tuple[Digest | None, ImageConfig]:
         """For the frontend: the digest of what a remote name stands for (None for a local image), and its
         configuration.
@@ -78,6 +83,10 @@ class Images:
         if not local:
             self._roots[name] = root.digest
         return Image(source, chosen)
+
+    def have(self, layers: tuple[Digest, ...]) -> bool:
+        """Whether all layers are in the store."""
+        return all(self._world.layers.layers.find(d) is not None for d in layers)
 
     def fetch(self, image: Image, job: Job) -> Stack:
         """The image's layers, each brought into the layer store if it is not there."""
@@ -155,8 +164,8 @@ class ImageRunner:
 
     def cache_map(self, vertex: Vertex, job: Job) -> CacheMap:  # noqa: ARG002
         """Its layers are what an image is to a build step; what it is called is not in the key."""
-        layers = [str(d) for d in self._image(vertex).config.diff_ids]
-        return CacheMap({"layers": layers}, (), remember=False)
+        layers = self._image(vertex).config.diff_ids
+        return CacheMap({"layers": [str(d) for d in layers]}, (), remember=False, at_hand=self._images.have(layers))
 
     def run(self, vertex: Vertex, inputs: Sequence[Result], job: Job) -> Sequence[Result]:  # noqa: ARG002
         """Have the layers here."""

@@ -25,17 +25,23 @@ def _display(args: Args) -> Display:
     return make_display("quiet" if args.on("quiet") else kind, sys.stderr, title)
 
 
-def _warnings(result: BuildResult, *, debug: bool) -> None:
+def _warnings(display: Display, *, debug: bool) -> None:
     """The findings of the build checks, below the progress, as docker lists them."""
-    if not result.warnings:
+    found = display.warnings
+    if not found:
         return
-    many = "s" if len(result.warnings) > 1 else ""
+    many = "s" if len(found) > 1 else ""
     colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     start, end = ("\x1b[33m", "\x1b[0m") if colour else ("", "")
     expand = "" if debug else " (use --debug to expand)"
-    sys.stderr.write(f"\n {start}{len(result.warnings)} warning{many} found{expand}:{end}\n")
-    for warning in result.warnings:
-        sys.stderr.write(f" - {warning}\n")
+    sys.stderr.write(f"\n {start}{len(found)} warning{many} found{expand}:\n{end}")
+    for warning in found:
+        sys.stderr.write(f" - {warning.short}\n")
+        if debug:
+            from scow.engine.building import warning_excerpt
+
+            more = [*warning.detail, *([f"More info: {warning.url}"] if warning.url else [])]
+            sys.stderr.write("".join(f"{text}\n" for text in (*more, warning_excerpt(warning))) + "\n")
 
 
 def _write(path: str, text: str, what: str) -> None:
@@ -65,8 +71,8 @@ def _failed(error: Error, display: Display) -> int:
     notes = [n for n in getattr(error, "__notes__", ()) if not n.startswith("vertex: ")]
     sys.stderr.write(display.report_failure())
     sys.stderr.write("".join(f"{text}\n" for text in ([excerpt] if excerpt else notes)))
-    reason = first if first.startswith("failed to solve: ") or not (excerpt or notes) else f"failed to solve: {first}"
-    sys.stderr.write(f"ERROR: failed to build: {reason}\n")
+    solving = first.startswith(("failed to solve: ", "unable to prepare context: ", "invalid argument: "))
+    sys.stderr.write(f"ERROR: failed to build: {first if solving else f'failed to solve: {first}'}\n")
     if error.hint:
         sys.stderr.write(f"hint: {error.hint}\n")
     return 1
@@ -82,13 +88,15 @@ def run(args: Args, context: Context) -> int:
         result = context.engine.builds.build(request, display)
     except Error as e:
         display.close()
+        if not args.on("quiet"):
+            _warnings(display, debug=args.on("debug"))
         return _failed(e, display)
     except BaseException:
         display.close()
         raise
     display.close()
     if not args.on("quiet"):
-        _warnings(result, debug=args.on("debug"))
+        _warnings(display, debug=args.on("debug"))
     if args.text("iidfile") and result.image:
         _write(args.text("iidfile"), str(result.image), "image ID file")
     if args.text("metadata-file"):

@@ -71,6 +71,7 @@ class Display:
         self.jobs: dict[str, Job] = {}
         self.lock = threading.RLock()
         self.began = time.time_ns()
+        self.warnings: list[VertexWarning] = []
 
     def __call__(self, event: BuildEvent) -> None:
         """Take one event; called from any thread."""
@@ -119,6 +120,7 @@ class Display:
     def _warning(self, event: VertexWarning) -> None:
         job = self._job(event.vertex)
         job.warnings.append(event.short)
+        self.warnings.append(event)
         self.on_warning(job, event)
 
     def on_start(self, job: Job) -> None:

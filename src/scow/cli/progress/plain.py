@@ -18,8 +18,10 @@ class Plain(Display):
         super().__init__(stream)
         self.current: Job | None = None
         self.count = 0
+        self.parted = True
         if title:
-            self._write(f"#0 {title}\n\n")
+            self._write(f"#0 {title}\n")
+            self.parted = False
 
     def _write(self, text: str) -> None:
         self.stream.write(text)
@@ -30,12 +32,14 @@ class Plain(Display):
         if self.current is job:
             return
         if self.current is not None:
-            self._write(f"#{self.current.number} ...\n\n")
+            self._write(f"#{self.current.number} ...\n")
+            self.parted = False
         if not job.number:
             self.count += 1
             job.number = self.count
-        self._write(f"#{job.number} {job.name}\n")
+        self._write(("" if self.parted else "\n") + f"#{job.number} {job.name}\n")
         self.current = job
+        self.parted = False
 
     def on_start(self, job: Job) -> None:
         """Print the header at once when nobody else is printing."""
@@ -68,7 +72,6 @@ class Plain(Display):
             self._write(f"#{job.number} CACHED\n")
         else:
             self._write(f"#{job.number} DONE {job.seconds():.1f}s\n")
-        self._write("\n")
         self.current = None
         running = next((j for j in self.jobs.values() if j.running), None)
         if running:
