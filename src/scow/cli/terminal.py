@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from scow.errors import Invalid
 
@@ -19,6 +20,14 @@ def is_terminal(fd: int) -> bool:
         return os.isatty(fd)
     except OSError:
         return False
+
+
+def missing(*, wanted: bool) -> bool:
+    """Whether a terminal is wanted on standard input and there is none; the caller is told then."""
+    if not wanted or is_terminal(0):
+        return False
+    sys.stderr.write("the input device is not a TTY\n")
+    return True
 
 
 def size(fd: int = 1) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from scow.cli import terminal
 from scow.cli.attaching import Streams, Wiring
 from scow.cli.command import Command, boolean, string
-from scow.errors import Error, Invalid
+from scow.errors import Error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ def run(args: Args, context: Context) -> int:
     record = containers.find(args.operands[0])
     config = record.config["Config"]
     stdin = bool(config["OpenStdin"]) and not args.on("no-stdin")
-    if stdin and config["Tty"] and not terminal.is_terminal(0):
-        raise Invalid("the input device is not a TTY")
+    if terminal.missing(wanted=stdin and bool(config["Tty"])):
+        return 1
     keys = terminal.detach_keys(args.text("detach-keys"))
     session = containers.attach(record, "oe" + ("i" if stdin else ""))
     streams = Streams(session, Wiring(stdin, bool(config["Tty"]), args.on("sig-proxy"), keys))

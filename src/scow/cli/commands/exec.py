@@ -8,7 +8,7 @@ from scow.cli import terminal
 from scow.cli.attaching import Streams, Wiring
 from scow.cli.command import Command, boolean, repeated, string
 from scow.engine.requests import ExecRequest
-from scow.errors import Error, Invalid
+from scow.errors import Error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def run(args: Args, context: Context) -> int:
     """Run one more command in a container; its exit code."""
     request = request_of(args)
-    if request.tty and request.stdin and not request.detach and not terminal.is_terminal(0):
-        raise Invalid("the input device is not a TTY")
+    if terminal.missing(wanted=request.tty and request.stdin):
+        return 1
     keys = terminal.detach_keys(args.text("detach-keys")) if request.tty else b""
     try:
         running = context.engine.containers.exec(request, terminal.size() if request.tty else (0, 0))

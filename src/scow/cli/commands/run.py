@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from scow.cli import terminal
 from scow.cli.command import Command, boolean, string
 from scow.cli.options.container import FLAGS, REFUSED, container_request
 from scow.engine.container.launch import How
@@ -27,7 +28,8 @@ def run(args: Args, context: Context) -> int:
     try:
         detach = args.on("detach")
         request = container_request(args, detach=detach)
-        check(args, request)
+        if not possible(args, request):
+            return 1
         cid = CidFile(args.text("cidfile"))
         created = context.engine.containers.create(request)
         cid.write(created.record.id)
@@ -45,27 +47,24 @@ def run(args: Args, context: Context) -> int:
     return attached(args, context, created, session)
 
 
-def check(args: Args, request: ContainerRequest) -> None:
-    """Invalid, in docker's words, for options that exclude each other."""
+def possible(args: Args, request: ContainerRequest) -> bool:
+    """Whether the streams can be joined as asked for; the caller is told, in docker's words, if not."""
     if args.on("detach") and args.all("attach"):
-        raise Invalid("Conflicting options: -a and -d")
-    if request.tty and "stdin" in request.attach and not os.isatty(0):
-        raise Invalid("the input device is not a TTY")
+        sys.stderr.write("conflicting options: cannot specify both --attach and --detach\n")
+        return False
+    return not terminal.missing(wanted=request.tty and "stdin" in request.attach)
 
 
 def how_of(request: ContainerRequest, *, detach: bool) -> How:
     """What is attached when it starts."""
     if detach:
         return How()
-    from scow.cli import terminal
-
     letters = "".join(LETTERS[stream] for stream in request.attach)
-    return How(letters, terminal.size() if request.tty else (0, 0), request.remove)
+    return How(letters, terminal.size() if request.tty else (0, 0))
 
 
 def attached(args: Args, context: Context, created: Created, session: Session) -> int:
     """Pass streams on until the container ends; its exit code."""
-    from scow.cli import terminal
     from scow.cli.attaching import Streams, Wiring
 
     config = created.record.config["Config"]

@@ -49,8 +49,8 @@ def attached(args: Args, context: Context) -> int:
     config = record.config["Config"]
     stdin = args.on("interactive") and bool(config["OpenStdin"])
     tty = bool(config["Tty"])
-    if stdin and tty and not terminal.is_terminal(0):
-        raise Invalid("the input device is not a TTY")
+    if terminal.missing(wanted=stdin and tty):
+        return 1
     letters = "oe" + ("i" if stdin else "")
     if containers.state(record).active:
         session = containers.attach(record, letters)

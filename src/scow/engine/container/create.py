@@ -46,6 +46,10 @@ def create(store: Store, images: Images, request: ContainerRequest) -> Created:
     kept = hostconfig.host_config_of(request)
     spec.check(kept)
     networking.check(kept, ports=bool(request.networking.ports))
+    if request.log_options:
+        from scow.engine.container.logoptions import limits
+
+        limits(dict(request.log_options))
     document: dict[str, Any] = {
         "Config": config.config_of(request, found, name),
         "HostConfig": kept,

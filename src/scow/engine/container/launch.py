@@ -6,10 +6,11 @@ import os
 import sys
 
 from scow.engine.container import create, states
+from scow.engine.container.remove import delete, wait_gone
 from scow.engine.container.session import Session
 from scow.engine.container.spec import Place, spec_of
 from scow.errors import Conflict, Error
-from scow.runtime import light, statefile
+from scow.runtime import light
 from scow.runtime.bundle import Bundle
 from scow.runtime.handle import Handle, LogFile, Order, prestart
 from scow.values import value
@@ -27,17 +28,18 @@ NAMESPACE_FILES = {"network": "net", "pid": "pid", "ipc": "ipc", "uts": "uts", "
 
 @value
 class How:
-    """How to start: ``attach`` any of the letters i, o, e; ``size`` of the terminal (rows, columns); ``claim``: the
-    caller removes a ``--rm`` container itself when it ends, its supervisor only if the caller dies first.
-    """
+    """How to start: ``attach`` any of the letters i, o, e; ``size`` of the terminal (rows, columns)."""
 
     attach: str = ""
     size: tuple[int, int] = (0, 0)
-    claim: bool = False
 
 
 def start(store: Store, record: ContainerRecord, how: How, handle: Handle | None = None) -> Session:
-    """Start a container that is not running. Conflict; Error with docker's exit code (125 to 127) if that fails."""
+    """Start a container that is not running. Conflict; Error with docker's exit code (125 to 127) if that fails.
+
+    Whoever has the session of a ``--rm`` container removes it (``Containers.removed``) when it ends; its supervisor
+    does if the session is closed before.
+    """
     from scow.store import locks
 
     with locks.exclusive(store.paths.lock("container", record.id)):
@@ -49,9 +51,15 @@ def start(store: Store, record: ContainerRecord, how: How, handle: Handle | None
             handle.create(order_of(store, record, how))
             if how.attach:
                 handle.attach(how.attach)
-            if how.claim:
+            if record.config["HostConfig"].get("AutoRemove"):
                 handle.claim_removal()
             handle.start()
+        except Error:
+            if record.config["HostConfig"].get("AutoRemove"):
+                delete(store, record, volumes=True)
+                handle.removed()
+            handle.cancel()
+            raise
         except BaseException:
             handle.cancel()
             raise
@@ -64,25 +72,6 @@ def check_startable(record: ContainerRecord, state: State) -> None:
         raise Conflict("cannot start a paused container, try unpause instead")
     if state.active:
         raise Conflict(f"container {record.id} is already running")
-
-
-def wait_gone(store: Store, container: str) -> None:
-    """Wait until the supervisor of a container that has ended is gone too; it may still be cleaning up."""
-    import select
-
-    run = store.paths.container_run(container)
-    while pid := statefile.owner(run):
-        try:
-            fd = os.pidfd_open(pid)
-        except ProcessLookupError:
-            continue
-        try:
-            poll = select.poll()
-            poll.register(fd, select.POLLIN)
-            if not poll.poll(10_000):
-                raise Conflict(f"container {container} is still being taken down", hint="try again")
-        finally:
-            os.close(fd)
 
 
 def order_of(store: Store, record: ContainerRecord, how: How) -> Order:
@@ -163,8 +152,3 @@ def _replace(path: str, content: bytes) -> None:
     finally:
         os.close(fd)
     os.rename(f"{path}.tmp", path)
-
-
-def start_error(e: Error) -> int:
-    """The exit code of ``run`` for a failed start."""
-    return e.exit_code if e.exit_code in (125, 126, 127) else 125

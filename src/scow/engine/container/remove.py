@@ -9,6 +9,7 @@ import os
 
 from scow.engine.container import mountpoints, states, stop
 from scow.errors import Conflict, Error, NotFound
+from scow.runtime import statefile
 from scow.store import containers as rows
 from scow.store import locks
 
@@ -34,11 +35,28 @@ def remove(store: Store, record: ContainerRecord, *, force: bool = False, volume
         except Error:
             if states.read(store.paths, record.id).active:
                 raise
-    from scow.engine.container.launch import wait_gone
-
     with locks.exclusive(store.paths.lock("container", record.id)):
         wait_gone(store, record.id)
         delete(store, record, volumes=volumes)
+
+
+def wait_gone(store: Store, container: str) -> None:
+    """Wait until the supervisor of a container that has ended is gone too; it may still be cleaning up."""
+    import select
+
+    run = store.paths.container_run(container)
+    while pid := statefile.owner(run):
+        try:
+            fd = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        try:
+            poll = select.poll()
+            poll.register(fd, select.POLLIN)
+            if not poll.poll(10_000):
+                raise Conflict(f"container {container} is still being taken down", hint="try again")
+        finally:
+            os.close(fd)
 
 
 def delete(store: Store, record: ContainerRecord, *, volumes: bool = False) -> None:
