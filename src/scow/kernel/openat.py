@@ -118,6 +118,7 @@ def makedirs_in_root(root: int, path: str | bytes, mode: int = 0o755, links: int
         pass
     parent, _, name = raw.rstrip(b"/").rpartition(b"/")
     above = makedirs_in_root(root, parent or b".", mode, links)
+    target: bytes | None = None
     try:
         if name in (b"", b".", b".."):  # now that its parent is there
             return open_in_root(root, raw, os.O_PATH | os.O_DIRECTORY)
@@ -128,6 +129,11 @@ def makedirs_in_root(root: int, path: str | bytes, mode: int = 0o755, links: int
         target = _link(above, name)
         if target is None:
             return os.open(name, _DIR, dir_fd=above)
+        # /proc/self/fd/N may have begun to exist with `above`: its text is no path to make (ELOOP: a magic link).
+        return open_in_root(root, raw, os.O_PATH | os.O_DIRECTORY)
+    except FileNotFoundError:
+        if target is None:
+            raise
     finally:
         os.close(above)
     if links <= 0:
