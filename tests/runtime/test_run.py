@@ -26,6 +26,13 @@ def status_of(text: str) -> dict[str, str]:
     return {k: v.strip() for k, _, v in (line.partition(":") for line in text.splitlines()) if v}
 
 
+def read_until(handle: Any, words: bytes) -> None:
+    while words not in b"".join([m[1:] for m in handle.pending if m[:1] == b"o"]):
+        message, _ = handle.channel.receive()
+        assert message, handle.pending
+        handle.pending.append(message)
+
+
 def own_status() -> str:
     with open("/proc/self/status") as f:
         return f.read()
@@ -436,6 +443,7 @@ def test_terminal(box: Any) -> None:
     script = "tty; stty size; test -t 0 && test -t 1 && test -t 2 && echo all; ls -l /dev/console | cut -c1; read x; stty size; echo got $x"
     bundle = box.bundle("sh", "-c", script, terminal=True)
     handle = box.start(bundle, size=(20, 70), stdin="once")
+    read_until(handle, b"\nc\r\n")
     handle.resize(33, 99)
     handle.feed(b"words\r")
     ran = box.finish(handle)
@@ -562,8 +570,7 @@ def test_builtin_init_reaps_and_forwards(box: Any) -> None:
     script = "trap 'echo term; exit 5' TERM; (sleep 0.05 &) ; sleep 0.3; ps -o pid,stat,args; echo ready; while :; do sleep 0.05; done"
     bundle = box.bundle("sh", "-c", script, change=lambda s: flags.init(s, None))
     handle = box.start(bundle)
-    while not any(b"ready" in m for m in handle.pending):
-        handle.pending.append(handle.expect(b"o")[0])
+    read_until(handle, b"ready")
     handle.kill(15)
     ran = box.finish(handle)
     assert ran.code == 5 and ran.out.endswith("term\n")

@@ -120,7 +120,10 @@ class Client:
             os.close(fd)
         master = -1
         while True:
-            message, fds = self.expect(b"ts")
+            try:
+                message, fds = self.expect(b"ts")
+            except Unavailable:
+                raise Conflict("container is not running", "it ended while the exec was on its way") from None
             if message[:1] == b"s":
                 return int(message[1:]), master
             master = fds[0]

@@ -23,7 +23,7 @@ def state(directory: str) -> State | None:
     holds the lock, what is left is killed and removed here, and the state becomes ``exited``, 137.
     """
     found = statefile.read(directory)
-    if found is None or found["status"] not in statefile.LIVE or statefile.owner(directory):
+    if found is None or found["status"] not in statefile.LIVE or statefile.owner(directory) == found["supervisor"]:
         return found
     return recover(directory)
 

@@ -79,6 +79,8 @@ class Zygote:
         self, bundle: Bundle, stdin: int, stdout: int, stderr: int, warn: Callable[[str], None] | None = None
     ) -> Running:
         """Start ``bundle`` with three open descriptors as its streams, which stay open here."""
+        if not self.pid:
+            raise Unavailable("the process that runs build steps is gone")
         ours, theirs = channel.pair()
         own = Channel(ours)
         order = channel.memory_file(light.dumps(to_json(bundle)).encode())

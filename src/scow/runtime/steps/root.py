@@ -8,7 +8,14 @@ import stat
 
 from scow.errors import Denied, Error, Invalid, NotFound, Unavailable
 from scow.kernel import mount_fd
-from scow.kernel.openat import RESOLVE_IN_ROOT, RESOLVE_NO_SYMLINKS, makedirs_in_root, open_in_root, openat2
+from scow.kernel.openat import (
+    RESOLVE_IN_ROOT,
+    RESOLVE_NO_SYMLINKS,
+    make_file_in_root,
+    makedirs_in_root,
+    open_in_root,
+    openat2,
+)
 from scow.runtime.program import reason
 
 TYPE_CHECKING = False
@@ -70,18 +77,7 @@ class Root:
         try:
             return self.open(path)
         except FileNotFoundError:
-            pass
-        parent, _, name = path.rstrip("/").rpartition("/")
-        above = self.directory(parent or "/")
-        try:
-            try:
-                made = os.open(name, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644, dir_fd=above)
-            except FileExistsError:  # a dangling link: its target is made, inside the root
-                made = open_in_root(self.fd, path, os.O_CREAT | os.O_WRONLY | os.O_NONBLOCK, 0o644)
-            os.close(made)
-        finally:
-            os.close(above)
-        return self.open(path)
+            return make_file_in_root(self.fd, path)
 
 
 def attach(tree: int, target: int) -> None:
