@@ -7,7 +7,6 @@ import subprocess
 from collections.abc import Callable, Iterator
 
 import pytest
-
 from tests.conftest import SCOW, remove_containers
 from tests.conftest import Scow as Program
 

@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from tests.cli.containers.conftest import SCOW, Scow, environment
 
 HOST = ("run", "--rm", "--network", "none")
