@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from scow.build.events import VertexWarning
 from scow.build.graph import Lines, SourceFile
+from scow.values import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,8 +43,29 @@ def conversions(
     return tuple(made)
 
 
-def called(inputs: Inputs, request: BuildRequest, resolve: Resolve, call: str) -> dict[str, Any]:
-    """docker's JSON of ``--call=check``, ``outline`` or ``targets``."""
+@value
+class Called:
+    """The answer to a call: docker's JSON, and the build file."""
+
+    found: dict[str, Any]
+    file: bytes
+
+
+def called(inputs: Inputs, request: BuildRequest, resolve: Resolve, call: str) -> Called:
+    """``--call=check``, ``outline`` or ``targets``; a check finds errors, the others raise them."""
+    from scow.build.dockerfile.errors import DockerfileError
+
+    try:
+        return Called(_called(inputs, request, resolve, call), inputs.dockerfile)
+    except DockerfileError as fault:
+        if call != "check":
+            raise
+        at = {"start": {"line": fault.line}, "end": {"line": fault.line}}
+        where = {"location": {"ranges": [at]}} if fault.line else {}
+        return Called({"warnings": [], "buildError": {"message": fault.message, **where}}, inputs.dockerfile)
+
+
+def _called(inputs: Inputs, request: BuildRequest, resolve: Resolve, call: str) -> dict[str, Any]:
     from scow.build.dockerfile import calls
 
     parsed = _parsed(inputs)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from scow.build.boxes import Given
     from scow.build.dockerfile.options import Conversion, Resolve
     from scow.build.events import Observer
+    from scow.build.frontend import Called
     from scow.build.graph import Edge
     from scow.build.inputs import Inputs
     from scow.build.results import Result
@@ -110,11 +111,8 @@ def build(
 
 def called(
     request: BuildRequest, call: str, store: Store, remote: Source | None = None, on: Observer = ignore
-) -> dict[str, Any]:
-    """docker's JSON of ``--call=check``, ``outline`` or ``targets``: what is told of the build file without a build.
-
-    With the file itself, as its name and text.
-    """
+) -> Called:
+    """``--call=check``, ``outline`` or ``targets``: what is told of the build file without a build."""
     from scow.build import frontend
 
     with _Session(request, store, remote, on) as session:

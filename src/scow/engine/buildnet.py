@@ -60,10 +60,25 @@ class Namespaces:
 
         if self._network is None:
             self._network = default_network(self._run)
-        fd, name = new_namespace(), f"build-{os.urandom(6).hex()}"
+        fd, name = new_namespace(), user_name()
         self._all.append((fd, name))
         attach(self._network, name, fd, self._run)
         return fd, name
+
+
+def user_name() -> str:
+    """Under what name this process takes an address; ``is_alive`` reads it."""
+    from scow.runtime.statefile import start_time
+
+    return f"build-{os.getpid()}-{start_time(os.getpid())}-{os.urandom(4).hex()}"
+
+
+def is_alive(name: str) -> bool:
+    """Whether the build still lives that took an address under this ``user_name``."""
+    from scow.runtime.statefile import start_time
+
+    words = name.split("-")
+    return len(words) == 4 and words[1].isdigit() and str(start_time(int(words[1]))) == words[2] != "0"
 
 
 def new_namespace() -> int:

@@ -7,6 +7,7 @@ from scow.values import replace
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from scow.build.events import Observer
+    from scow.build.frontend import Called
     from scow.build.service import BuildRequest, BuildResult
     from scow.engine.images import Images
     from scow.store.store import Store
@@ -30,3 +31,9 @@ class Builds:
         with Namespaces(self.store.paths.run) as namespaces:
             given = replace(request.given, network=namespaces.borrow)
             return build(replace(request, given=given), self.store, on=on)
+
+    def call(self, request: BuildRequest, call: str, on: Observer) -> Called:
+        """What is told of a build file without a build: "check", "outline" or "targets"."""
+        from scow.build.service import called
+
+        return called(request, call, self.store, on=on)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from scow.cli.context import Context
     from scow.cli.flags import Args
     from scow.cli.progress.model import Display
-    from scow.engine.building import BuildResult
+    from scow.engine.building import BuildRequest, BuildResult
 
 
 def _display(args: Args) -> Display:
@@ -78,13 +78,47 @@ def _failed(error: Error, display: Display) -> int:
     return 1
 
 
+def _call(args: Args) -> tuple[str, str]:
+    """What is asked for, and in which form: ``--call=check,format=json``."""
+    call, _, rest = ("check" if args.on("check") else args.text("call") or "build").partition(",")
+    call = "check" if call == "lint" else call
+    if call not in ("build", "check", "outline", "targets"):
+        raise Invalid(f"unsupported call {call!r}: one of build, check, outline, targets")
+    if rest not in ("", "format=text", "format=json"):
+        raise Invalid(f"invalid --call {args.text('call')}: format is text or json")
+    return call, rest.removeprefix("format=") or "text"
+
+
+def _told(context: Context, request: BuildRequest, call: tuple[str, str], display: Display) -> int:
+    """Answer ``--call``; a check that finds something fails."""
+    from scow.cli import buildcalls
+
+    kind, form = call
+    called = context.engine.builds.call(request, kind, display)
+    display.close()
+    name = request.dockerfile or os.path.join(request.context, "Dockerfile")
+    place = "Dockerfile" if "-" in (request.context, request.dockerfile) else os.path.normpath(name)
+    if form == "json":
+        import json
+
+        sys.stdout.write(json.dumps(called.found, indent=2, ensure_ascii=False) + "\n")
+    else:
+        sys.stdout.write(buildcalls.text(kind, called, place))
+        sys.stdout.flush()
+        sys.stderr.write(buildcalls.error(called, place))
+    return 1 if called.found.get("warnings") or "buildError" in called.found else 0
+
+
 def run(args: Args, context: Context) -> int:
     """Build an image."""
     from scow.cli.options.build import request as build_request
 
     request = build_request(args)
+    call, form = _call(args)
     display = _display(args)
     try:
+        if call != "build":
+            return _told(context, request, (call, form), display)
         result = context.engine.builds.build(request, display)
     except Error as e:
         display.close()
@@ -116,6 +150,8 @@ COMMAND = Command(
     flags=(
         repeated("add-host", 'Add a custom host-to-IP mapping (format: "host:ip")', kind="stringArray"),
         repeated("build-arg", "Set build-time variables", kind="stringArray"),
+        string("call", 'Set method for evaluating build ("check", "outline", "targets")', default="build"),
+        boolean("check", 'Shorthand for "--call=check"'),
         repeated("build-context", "Additional build contexts (e.g., name=path)", kind="stringArray"),
         boolean("debug", "Show the details of warnings", "D"),
         string("file", 'Name of the Dockerfile (default: "PATH/Dockerfile")', "f"),
@@ -141,8 +177,9 @@ COMMAND = Command(
         repeated("ulimit", "Ulimit options", kind="ulimit"),
     ),
     refused=refused(
-        *"allow annotation attest builder cache-from cache-to call cgroup-parent check! compress! cpu-period cpu-quota "
-        "cpu-shares cpuset-cpus cpuset-mems isolation memory memory-swap provenance push! sbom security-opt squash!".split()
+        *"allow annotation attest builder cache-from cache-to cgroup-parent compress! cpu-period cpu-quota "
+        "cpu-shares cpuset-cpus cpuset-mems isolation memory memory-swap provenance push! sbom security-opt "
+        "squash!".split()
     ),
     aliases=("builder build", "image build", "build"),
 )

@@ -156,17 +156,18 @@ class Display:
 
 
 def status_text(status: VertexStatus) -> str:
-    """``transferring context: 1.2MB / 4MB 0.3s done``."""
+    """``extracting sha256:... 1.2MB / 4MB``."""
     from scow.cli.units import human_size
 
     parts = [status.id or status.name]
     if status.total:
         parts.append(f"{human_size(status.current)} / {human_size(status.total)}")
-    elif status.current:
+    elif status.current or parts[0].endswith(":"):
         parts.append(human_size(status.current))
-    if status.started and status.completed:
-        seconds = (status.completed - status.started) / 1e9
-        if seconds >= 0.05:
-            parts.append(f"{seconds:.1f}s")
-        parts.append("done")
     return " ".join(parts)
+
+
+def done_text(status: VertexStatus) -> str:
+    """The same with how long it took: ``transferring context: 1.2MB 0.3s done``."""
+    seconds = (status.completed - status.started) / 1e9 if status.started else 0.0
+    return status_text(status) + (f" {seconds:.1f}s" if seconds >= 0.05 else "") + " done"

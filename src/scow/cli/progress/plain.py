@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scow.cli.progress.model import Display, Job, status_text
+from scow.cli.progress.model import Display, Job, done_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Plain(Display):
         """Print a status once, when it is complete."""
         if status.completed:
             self._focus(job)
-            self._write(f"#{job.number} {status_text(status)}\n")
+            self._write(f"#{job.number} {done_text(status)}\n")
 
     def on_warning(self, job: Job, warning: VertexWarning) -> None:
         """Print a warning under its job."""

@@ -11,6 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TextIO
 
+    from scow.engine.events import VertexStatus
+
 INTERVAL = 0.1
 LOG_LINES = 6
 CLEAR_BELOW = "\x1b[J"
@@ -61,19 +63,17 @@ class Terminal(Display):
             mark += "CANCELED " if "canceled" in job.error else "ERROR "
         elif job.cached:
             mark += "CACHED "
-        tail = f" {job.seconds():.1f}s"
-        room = width - len(tail) - 1
-        text = (mark + job.name).replace("\n", " ")
-        text = text[: room - 3] + "..." if len(text) > room else text.ljust(room)
+        text = _row(mark + job.name, f" {job.seconds():.1f}s", width)
         colour = RED if job.error else BLUE if job.completed else ""
-        return self._paint(text + tail, colour) if colour else text + tail
+        return self._paint(text, colour) if colour else text
 
     def _below(self, job: Job, width: int) -> list[str]:
         """The lines under a job: its statuses, and while it runs the end of its log."""
-        lines = [f" => => {status_text(s)}" for s in job.statuses.values()]
-        lines += [self._paint(f" => WARN: {w}", YELLOW) for w in job.warnings]
+        lines = [_row(f" => => {status_text(s)}", _seconds(s), width) for s in job.statuses.values()]
+        lines += [self._paint(fitted(f" => => WARN: {w}", width - 1), YELLOW) for w in job.warnings]
         if job.running and not self.over.is_set():
-            lines += [self._paint(f" => => # {line}"[: width - 1], FAINT) for line in list(job.log)[-LOG_LINES:]]
+            texts = [line.partition(" ")[2] for line in list(job.log)[-LOG_LINES:]]
+            lines += [self._paint(fitted(f" => => # {text}", width - 1), FAINT) for text in texts]
         return lines
 
     def _lines(self) -> list[str]:
@@ -82,7 +82,7 @@ class Terminal(Display):
         for job in list(self.jobs.values()):
             if job.started or job.completed:
                 shown.append(self._line(job, width))
-                shown.extend(line[: width + 12] for line in self._below(job, width))
+                shown.extend(self._below(job, width))
         if not self.over.is_set() and len(shown) > height - 2:
             shown = shown[-(height - 2) :]
         return [self._head(width), *shown]
@@ -100,3 +100,36 @@ class Terminal(Display):
         self.over.set()
         self.thread.join()
         self._draw()
+
+
+def _row(text: str, tail: str, width: int) -> str:
+    """``text`` with ``tail`` at the right edge."""
+    room = width - len(tail) - 1
+    text = fitted(text, room)
+    return text + " " * (room - columns(text)) + tail
+
+
+def _seconds(status: VertexStatus) -> str:
+    if not status.started:
+        return ""
+    return f" {max(0, (status.completed or status.timestamp) - status.started) / 1e9:.1f}s"
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal some printable text takes."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def fitted(text: str, room: int) -> str:
+    """``text`` on one line of at most ``room`` columns, without control characters; "..." stands for what is cut."""
+    text = "".join(c if c.isprintable() else " " for c in text)
+    if columns(text) <= room:
+        return text
+    text = text[: max(room - 3, 0)]
+    while text and columns(text) > room - 3:
+        text = text[:-1]
+    return text + "..."
