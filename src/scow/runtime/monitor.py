@@ -105,8 +105,7 @@ class Monitor:
         door = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
         folder = os.open(self.directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         path = f"/proc/self/fd/{folder}/supervisor.sock"
-        if os.path.lexists(path):
-            os.unlink(path)
+        statefile.forget(path)
         before = os.umask(0o177)
         door.bind(path)
         os.umask(before)
@@ -459,10 +458,7 @@ class Monitor:
         """Let clients read what they have not yet, wait for who claimed the removal, then remove or end."""
         self.forget(self.door.fileno())
         self.door.close()
-        try:
-            os.unlink(os.path.join(self.directory, "supervisor.sock"))
-        except FileNotFoundError:
-            pass  # who claimed the removal was quick
+        statefile.forget(os.path.join(self.directory, "supervisor.sock"))
         until = time.monotonic() + 10
         while time.monotonic() < until and any(c.queue or c.claims for c in self.clients):
             for fd, events in self.poll.poll(1000):

@@ -62,6 +62,14 @@ def write(directory: str, state: State) -> None:
     os.rename(f"{path}.tmp", path)
 
 
+def forget(path: str) -> None:
+    """Unlink a file that may be gone already: whoever removes the container can be quicker than its supervisor."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
 def read(directory: str) -> State | None:
     """What state.json says, None where there is none (the container has not run since boot)."""
     try:
