@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import calendar
 import time
 
 from scow.engine.container import mountpoints, networking, states
+from scow.store.timestamps import parse_rfc3339
 from scow.values import value
 
 TYPE_CHECKING = False
@@ -129,9 +129,7 @@ def status(state: State, age: Age, now: float | None = None) -> str:
 
 def seconds(stamp: str) -> float:
     """Seconds since 1970 of a time in a state file."""
-    whole = calendar.timegm(time.strptime(stamp[:19], "%Y-%m-%dT%H:%M:%S"))
-    fraction = stamp[19:].rstrip("Z")
-    return whole + (float(fraction) if fraction else 0.0)
+    return parse_rfc3339(stamp) / 1e9
 
 
 def ports_text(record: ContainerRecord, state: State) -> str:
