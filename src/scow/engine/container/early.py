@@ -11,6 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+__all__ = ["Handle", "early"]
+
 
 def early(words: Sequence[str]) -> Handle | None:
     """A supervisor for the words of a ``run``; None where there will be none to supervise.
