@@ -37,7 +37,7 @@ class Session:
         self.worker, self.channel = workers.fork(enter)
         streams = tuple(fds[1:4])
         if self.channel.send(b"O", (fds[0], monitor.order_fd, monitor.pidfd, *streams)):
-            monitor.watch(self.channel.fileno(), self.on_channel)
+            monitor.loop.watch(self.channel.fileno(), self.on_channel)
 
     def on_channel(self, _events: int = 0) -> None:
         """What the child, or the process it made, has to say; the end of it is execve's success."""
@@ -46,12 +46,12 @@ class Session:
         if kind == b"p":
             self.pid = int(message[1:])
             self.pidfd = os.pidfd_open(self.pid)
-            self.monitor.watch(self.pidfd, self.on_exit)
+            self.monitor.loop.watch(self.pidfd, self.on_exit)
         elif kind in (b"t", b"w", b"-"):
             self.failed = self.failed or kind == b"-"
             self.client.send(message, tuple(fds))
         elif not message:
-            self.monitor.forget(self.channel.fileno())
+            self.monitor.loop.forget(self.channel.fileno())
             self.channel.close()
             os.waitpid(self.worker, 0)
             self.worker = 0
@@ -66,7 +66,7 @@ class Session:
         """The process has ended."""
         while self.worker:
             self.on_channel()
-        self.monitor.forget(self.pidfd)
+        self.monitor.loop.forget(self.pidfd)
         os.close(self.pidfd)
         _, status = os.waitpid(self.pid, 0)
         code = os.waitstatus_to_exitcode(status)
