@@ -60,7 +60,7 @@ def test_plan_is_pure_and_repeatable() -> None:
 
 
 def put(s: dict[str, Any], path: str, value: object) -> dict[str, Any]:
-    where, *inner, last = ["", *path.split(".")]
+    *inner, last = path.split(".")
     at: Any = s
     for word in inner:
         at = at.setdefault(word, {})

@@ -16,13 +16,14 @@ Making a container (one call of the command line, or one request of the API):
 A container that exists, by its state directory (RUN/containers/<id>):
 
     recovery.state(directory) -> dict | None             what it is doing, true even if its supervisor was killed
-    client.connect(directory) -> Client                  .attach .wait .kill .pause .unpause .resize .exec .stop_restarts
+    client.connect(directory) -> Client                  .attach .wait .kill .pause .unpause .resize .exec ...
+    client.wait(directory) -> Exit                       also of one that has ended
     top.top(cgroup) -> titles, rows
     recovery.delete(directory)                           after it has ended
 
 Build steps: ``zygote.Zygote().run(bundle, stdin, stdout, stderr) -> exit status``, about 10 ms above the command.
 
-How it is made, for readers: ``plan`` turns a bundle into ``steps``; ``creator`` clones the namespaces; ``init`` executes
-the steps in them and becomes the program; ``monitor`` is the supervisor, ``workers`` what it forks. It needs Linux 5.12
-(mount_setattr, clone3, pidfd).
+How it is made, for readers: ``plan`` turns a bundle into ``steps``; ``creator`` clones the namespaces; ``init``
+executes the steps in them and becomes the program; ``monitor`` is the supervisor, ``workers`` what it forks. It needs
+Linux 5.12 (mount_setattr, clone3, pidfd).
 """

@@ -27,15 +27,12 @@ if TYPE_CHECKING:
 CHUNK = 1 << 16
 DETACH_KEYS = b"\x10\x11"
 """ctrl-p ctrl-q."""
-# Not passed on: those the kernel sends us for ourselves, or that cannot be caught (moby's signalutil.CatchAll and ForwardAllSignals).
-_OWN = frozenset(
-    (signal.SIGCHLD, signal.SIGPIPE, signal.SIGURG, signal.SIGKILL, signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN)
-    + (signal.SIGTTOU, signal.SIGCONT, signal.SIGWINCH, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
-    + (signal.SIGTRAP, signal.SIGABRT, signal.SIGSYS, signal.SIGPROF, signal.SIGVTALRM, signal.SIGALRM)
-)
+# Not passed on: what the kernel sends us for ourselves, what stops us, and what cannot be caught.
+_NAMES = "CHLD PIPE URG KILL STOP TSTP TTIN TTOU CONT WINCH SEGV BUS FPE ILL TRAP ABRT SYS PROF VTALRM ALRM"
+_OWN = frozenset([getattr(signal, f"SIG{name}") for name in _NAMES.split()])
 
 
-class Detached(Exception):  # noqa: N818 - what happened, not a fault
+class Detached(Exception):
     """The user pressed the detach keys; the container goes on."""
 
 

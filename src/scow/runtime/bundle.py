@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 class Bundle:
     """One container to be.
 
-    ``spec`` is an OCI runtime-spec config; ``rootfs`` the mounts that make its root (the one without a target is ``/``);
-    ``directory`` (ROOT/containers/<id>) lives as long as the container, ``state`` (RUN/containers/<id>) until reboot.
-    Either directory may be "" for a container without a supervisor (a build step).
+    ``spec`` is an OCI runtime-spec config; ``rootfs`` the mounts that make its root (the one without a target is
+    ``/``); ``directory`` (ROOT/containers/<id>) lives as long as the container, ``state`` (RUN/containers/<id>) until
+    reboot. Either directory may be "" for a container without a supervisor (a build step).
     """
 
     id: str

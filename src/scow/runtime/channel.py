@@ -1,4 +1,4 @@
-"""Messages between the processes around a container: a SOCK_SEQPACKET socket, one message a packet, descriptors with it.
+"""Messages between the processes around a container: one packet each on a SOCK_SEQPACKET socket, descriptors too.
 
 Without ``import socket``, whose enums cost a supervisor 1 MiB and 3 ms: the C half does all that is needed.
 """

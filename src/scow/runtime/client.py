@@ -1,4 +1,4 @@
-"""The client's side of a supervisor: attach, wait, signal, pause, exec (see ``scow.runtime.connection`` for the words)."""
+"""The client's side of a supervisor: attach, wait, signal, pause, exec; words: ``scow.runtime.connection``."""
 
 from __future__ import annotations
 
@@ -110,8 +110,8 @@ class Client:
     def exec(self, process: dict[str, Any], streams: tuple[int, int, int], **options: Any) -> tuple[int, int]:
         """Start ``process`` (an OCI process; ``exec_process`` makes one) with three descriptors as its streams.
 
-        (pid, terminal's master or -1) once it runs; then ``wait_exec``. This connection is the exec's from now on; closing
-        it leaves the process alone. Options: ``size`` (rows, columns), ``privileged`` (no seccomp).
+        (pid, terminal's master or -1) once it runs; then ``wait_exec``. This connection is the exec's from now on;
+        closing it leaves the process alone. Options: ``size`` (rows, columns), ``privileged`` (no seccomp).
         """
         fd = channel.memory_file(light.dumps({"process": process, **options}).encode())
         try:
@@ -147,7 +147,7 @@ def exec_process(
     user: str | None = None,
     terminal: bool = False,
 ) -> dict[str, Any]:
-    """The container's own process with another command: what docker's exec starts. ``env`` is added to the container's."""
+    """The container's own process with another command, as docker's exec starts it; ``env`` is added to it."""
     process = {**spec["process"], "args": list(args), "terminal": terminal}
     process["env"] = [*process.get("env", []), *(["TERM=xterm"] if terminal else []), *(env or [])]
     if cwd:
@@ -196,7 +196,7 @@ def connect(state: str) -> Client:
 
 
 def wait(state: str) -> Exit:
-    """How the container whose state directory is ``state`` ends, or has ended; NotFound if it has not run since boot."""
+    """How the container with state directory ``state`` ends, or has ended; NotFound if it has not run since boot."""
     from scow.runtime import recovery
 
     while True:

@@ -1,9 +1,9 @@
 """One client of a supervisor: messages in, messages out, neither of which may block it.
 
-From the client, by first byte: ``S`` start, ``A<flags>`` attach (i, o, e: which streams), ``I<data>`` stdin, ``C`` stdin
-has ended, ``R<rows> <columns>`` terminal size, ``W`` tell me the exit code, ``K<signal>`` (``k`` without a reply), ``T`` no more restarts, ``P``
-pause, ``U`` resume, ``E`` exec (a memory file with the process, then three streams, come with it), ``D`` I will remove the
-container, ``d`` I have removed it.
+From the client, by first byte: ``S`` start, ``A<flags>`` attach (i, o, e: which streams), ``I<data>`` stdin, ``C``
+stdin has ended, ``R<rows> <columns>`` terminal size, ``W`` tell me the exit code, ``K<signal>`` (``k`` without a
+reply), ``T`` no more restarts, ``P`` pause, ``U`` resume, ``E`` exec (a memory file with the process, then three
+streams, come with it), ``D`` I will remove the container, ``d`` I have removed it.
 
 To the client: ``+<text>`` done, ``-<json>`` failed, ``c`` created, ``s`` started, ``w<text>`` a warning, ``o<data>``
 ``e<data>`` output, ``t`` a terminal's master, ``X<code> <oom>`` exit.
@@ -11,7 +11,10 @@ To the client: ``+<text>`` done, ``-<json>`` failed, ``c`` created, ``s`` starte
 
 from __future__ import annotations
 
-from scow.runtime.channel import Channel
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from scow.runtime.channel import Channel
+
 
 FULL = 1 << 20
 """Output a client may leave unread before the container's own writes have to wait for it."""

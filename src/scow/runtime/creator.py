@@ -1,4 +1,4 @@
-"""Bundle to process: cgroup, namespaces, the init inside them, networks. Used by the supervisor's child and the zygote."""
+"""Bundle to process: cgroup, namespaces, the init inside them. Used by a supervisor's child and by the zygote."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from scow.kernel import cgroup, namespaces, process
 from scow.kernel.cgroup_v1 import V1
 from scow.kernel.cgroup_v2 import V2
 from scow.runtime import init, privileges
-from scow.runtime.channel import Channel
 from scow.runtime.host import Host, in_user_namespace
 from scow.runtime.limits import IMPLICIT
 from scow.runtime.plan import plan
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from scow.kernel.cgroup import Cgroup, Hierarchy
     from scow.runtime.bundle import Bundle
+    from scow.runtime.channel import Channel
 
 ALWAYS_NEW = namespaces.CLONE_NEWNS
 
@@ -32,7 +32,8 @@ ALWAYS_NEW = namespaces.CLONE_NEWNS
 class Request:
     """One container to make: its bundle, the channel for its init, its three streams.
 
-    ``sibling``: the init becomes a child of our parent (the supervisor), not ours. ``size`` is the terminal's (rows, columns).
+    ``sibling``: the init becomes a child of our parent (the supervisor), not ours. ``size`` is the terminal's (rows,
+    columns).
     """
 
     bundle: Bundle

@@ -20,9 +20,14 @@ if TYPE_CHECKING:
     class Host(Protocol):
         """Whom the clients talk to."""
 
-        def obey(self, client: Connection, verb: bytes, rest: bytes, fds: list[int]) -> None: ...
-        def left(self, client: Connection) -> None: ...
-        def relieved(self) -> None: ...
+        def obey(self, client: Connection, verb: bytes, rest: bytes, fds: list[int]) -> None:
+            """One request."""
+
+        def left(self, client: Connection) -> None:
+            """A client has gone."""
+
+        def relieved(self) -> None:
+            """A slow client has read something."""
 
 
 class Door:
@@ -38,7 +43,8 @@ class Door:
     def open(self, directory: str) -> None:
         """Listen at ``directory``/supervisor.sock, for its owner only.
 
-        By way of a descriptor of the directory: the path of a socket may have 107 bytes, and run directories are longer.
+        By way of a descriptor of the directory: the path of a socket may have 107 bytes, and run directories are
+        longer.
         """
         import _socket
 

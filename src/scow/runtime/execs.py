@@ -1,8 +1,8 @@
 """One more process in a running container: ``exec``.
 
 The supervisor forks a child (``enter``), which joins the container's cgroup and namespaces and clones the process as a
-sibling of its own, so that the supervisor is the parent, knows how it ends, and the exec outlives the client that asked.
-Standard streams are the client's own descriptors; a terminal's master goes to the client.
+sibling of its own, so that the supervisor is the parent, knows how it ends, and the exec outlives the client that
+asked. Standard streams are the client's own descriptors; a terminal's master goes to the client.
 """
 
 from __future__ import annotations
@@ -101,7 +101,8 @@ def enter(channel: Channel) -> None:
             channel.send(b"p%d" % pid)
             return
     except BaseException as e:
-        return init.report(channel, e, init.EXEC_FAILED)
+        init.report(channel, e, init.EXEC_FAILED)
+        return
     birth = init.Birth(container, (), Root(), channel, tuple(fds[3:6]), None, filter_, waits=False)
     _inside(birth, wanted)
 

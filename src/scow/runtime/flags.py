@@ -1,4 +1,4 @@
-"""The flags of ``run`` as functions on a spec: each takes one and returns a new one; nothing that was passed in changes.
+"""The flags of ``run`` as functions: each takes a spec and returns a new one; what was passed in does not change.
 
 Memory, CPUs, devices and other limits are in ``scow.runtime.limits``.
 """
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 def capabilities(spec: Spec, add: Iterable[str] = (), drop: Iterable[str] = ()) -> Spec:
     """``--cap-add`` and ``--cap-drop``: names with or without ``CAP_``, or ``ALL``; Invalid names the unknown one.
 
-    As docker does it: with ALL among ``add`` the rest is everything but ``drop``; with ALL among ``drop`` it is ``add`` alone.
+    As docker does it: with ALL among ``add`` the rest is everything but ``drop``; with ALL among ``drop`` it is ``add``
+    alone.
     """
     adds, drops = _cap_names(add, "CapAdd"), _cap_names(drop, "CapDrop")
     if "ALL" in adds:
@@ -167,13 +168,13 @@ def namespace(spec: Spec, kind: str, mode: str) -> Spec:
 
 def _share_ipc(new: Spec) -> None:
     for mount in new["mounts"]:
-        if mount["destination"] == "/dev/shm":
+        if mount["destination"] == "/dev/shm":  # noqa: S108
             mount.update(type="bind", source=mount["destination"], options=["rbind", "rprivate"])
 
 
 def security(spec: Spec, options: Iterable[str]) -> Spec:
-    """``--security-opt``: seccomp=unconfined|FILE|builtin, no-new-privileges[=false], label=disable, apparmor=unconfined,
-    systempaths=unconfined. Unsupported names what there is no support for.
+    """``--security-opt``: seccomp=unconfined|FILE|builtin, no-new-privileges[=false], label=disable,
+    apparmor=unconfined, systempaths=unconfined. Unsupported names what there is no support for.
     """
     for option in options:
         key, _, text = option.replace(":", "=", 1).partition("=") if "=" not in option else option.partition("=")
@@ -242,14 +243,14 @@ def shm_size(spec: Spec, size: int) -> Spec:
 
     def change(new: Spec) -> None:
         for m in new["mounts"]:
-            if m["destination"] == "/dev/shm" and m["type"] == "tmpfs":
+            if m["destination"] == "/dev/shm" and m["type"] == "tmpfs":  # noqa: S108
                 m["options"] = [o for o in m["options"] if not o.startswith("size=")] + [f"size={size}"]
 
     return changed(spec, change)
 
 
 def init(spec: Spec, binary: str | None) -> Spec:
-    """``--init``: a reaper as the first process. ``binary`` is a static tini, docker-init or catatonit of the host, or None.
+    """``--init``: a reaper as the first process: ``binary``, a static tini, docker-init or catatonit of the host.
 
     With None our own reaper serves: it works everywhere and holds about 3 MiB, a static one 0.1.
     """

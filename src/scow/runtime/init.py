@@ -1,8 +1,9 @@
 """The first process of a container, from its birth to execve.
 
 It is a copy of the process that made it (``scow.runtime.creator`` or a zygote), already inside its namespaces. It works
-through the plan, becomes the user and reports on its channel, one message each: ``w`` a warning, ``t`` with the master of
-its terminal, ``r`` ready, ``-`` what went wrong. It then waits for ``S``. The channel closes by itself when execve succeeds.
+through the plan, becomes the user and reports on its channel, one message each: ``w`` a warning, ``t`` with the master
+of its terminal, ``r`` ready, ``-`` what went wrong. It then waits for ``S``. The channel closes by itself when execve
+succeeds.
 """
 
 from __future__ import annotations
@@ -166,8 +167,8 @@ def take_streams(stdio: tuple[int, ...], uid: int) -> None:
 def default_signals() -> None:
     """Every signal as the kernel's default: what is ignored stays ignored across execve.
 
-    The interpreter ignores SIGPIPE and SIGXFSZ; glibc's posix_spawn, which started us, its own two (32 and 33, which musl
-    uses otherwise), and lets nobody but the kernel change them back.
+    The interpreter ignores SIGPIPE and SIGXFSZ; glibc's posix_spawn, which started us, its own two (32 and 33, which
+    musl uses otherwise), and lets nobody but the kernel change them back.
     """
     import _signal  # type: ignore[import-not-found]
 

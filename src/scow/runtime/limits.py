@@ -1,4 +1,4 @@
-"""The limits of ``run``: memory, CPUs, processes, open files, devices, as functions on a spec (see ``scow.runtime.spec``)."""
+"""The limits of ``run``: memory, CPUs, processes, open files, devices; as functions on a spec, like the flags."""
 
 from __future__ import annotations
 
@@ -46,7 +46,10 @@ def memory(
     swappiness: int | None = None,
     oom_kill_disable: bool = False,
 ) -> Spec:
-    """``--memory``, ``--memory-swap`` (with memory; -1 unlimited; twice the memory if not given), ``--memory-reservation``."""
+    """``--memory``, ``--memory-reservation`` and ``--memory-swap`` in bytes.
+
+    ``swap`` is memory and swap together: -1 unlimited, twice the memory if not given.
+    """
     if limit and limit < LEAST_MEMORY:
         raise Invalid("Minimum memory limit allowed is 6MB")
     if swap and swap > 0 and not limit:
@@ -138,11 +141,8 @@ def device(spec: Spec, host: str, path: str = "", access: str = "rwm") -> Spec:
     """``--device host[:path[:access]]``: a node, or every node below a directory."""
     if not access or set(access) - set("rwm"):
         raise Invalid(f"invalid device mode: {access}")
-    if os.path.isdir(host):
-        found = list(_below(host, path or host))
-    else:
-        found = [node(host, path or host)]
-    return add_devices(spec, found, access)
+    path = path or host
+    return add_devices(spec, _below(host, path) if os.path.isdir(host) else [node(host, path)], access)
 
 
 def _below(host: str, path: str) -> Iterable[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The networks a container joins when it is made, and leaves when it has ended: what an ``Order`` says, and the doing."""
+"""The networks a container joins when it is made and leaves when it has ended."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Join:
     """One network to join; ``NONE`` of ``runtime.net.network`` gives a namespace its loopback.
 
-    ``run``: the run directory addresses are kept in. ``ports`` are published while the container lives. ``hosts`` is the
-    container's hosts file, to which its address is added under ``names`` ("web.example web").
+    ``run``: the run directory addresses are kept in. ``ports`` are published while the container lives. ``hosts`` is
+    the container's hosts file, to which its address is added under ``names`` ("web.example web").
     """
 
     network: NetworkConfig
@@ -42,7 +42,7 @@ def from_json(found: dict[str, Any]) -> Join:
 
 
 def connect(container: str, pid: int, joins: list[Join]) -> tuple[list[dict[str, Any]], list[int]]:
-    """Attach the network namespace of ``pid``: the endpoints as JSON, and the descriptors that keep the host's ports."""
+    """Attach the network namespace of ``pid``: endpoints as JSON, and the descriptors that keep the host's ports."""
     if not joins:
         return [], []
     from scow.runtime.net import firewall

@@ -27,17 +27,15 @@ def plan(bundle: Bundle, host: Host) -> tuple[Step, ...]:
     """The steps for ``bundle`` on ``host``, in order; Invalid or Unsupported names what the spec asks in vain."""
     spec = bundle.spec
     check(spec)
-    return tuple(
-        [
-            *_root(bundle),
-            *_mounts(spec, host),
-            *_devices(spec, host),
-            *_settings(spec),
-            *_protection(spec),
-            Directory(spec["process"].get("cwd") or "/"),
-            *([ReadOnlyRoot()] if spec.get("root", {}).get("readonly") else []),
-            Pivot(),
-        ]
+    return (
+        *_root(bundle),
+        *_mounts(spec, host),
+        *_devices(spec, host),
+        *_settings(spec),
+        *_protection(spec),
+        Directory(spec["process"].get("cwd") or "/"),
+        *([ReadOnlyRoot()] if spec.get("root", {}).get("readonly") else []),
+        Pivot(),
     )
 
 

@@ -127,7 +127,7 @@ def become(who: Identity, sets: Sets, umask: int | None) -> None:
     capabilities.limit_bounding(sets.bounding)
     process.become(who.uid, who.gid, who.groups, keep_capabilities=True)
     os.umask(0o022 if umask is None else umask)
-    # The ids' change has emptied the effective set: give back what the container may have, and what is needed to confine.
+    # The change of ids has emptied the effective set: give back what the container may have, and what `confine` needs.
     _, held, inheritable = capabilities.capget()
     capabilities.capset((sets.effective | SYS_ADMIN | SETPCAP) & held, held, inheritable)
 

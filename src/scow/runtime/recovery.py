@@ -19,8 +19,8 @@ _WAIT_MILLISECONDS = 10_000
 def state(directory: str) -> State | None:
     """What the container is doing now; None if it has not run since boot.
 
-    A supervisor that was killed takes its container along (PDEATHSIG), and its lock. When a state claims life and nobody
-    holds the lock, what is left is killed and removed here, and the state becomes ``exited``, 137.
+    A supervisor that was killed takes its container along (PDEATHSIG), and its lock. When a state claims life and
+    nobody holds the lock, what is left is killed and removed here, and the state becomes ``exited``, 137.
     """
     found = statefile.read(directory)
     if found is None or found["status"] not in statefile.LIVE or statefile.owner(directory) == found["supervisor"]:

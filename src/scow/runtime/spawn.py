@@ -1,9 +1,9 @@
 """Start a fresh, minimal interpreter of ours: the supervisor of a container, or a build's zygote.
 
 A copy of that interpreter enters containers and becomes their first process. A hostile image can have it execute
-``/proc/self/exe``, and would then hold a descriptor of the host's own Python binary, to be overwritten as soon as nobody
-runs it (CVE-2019-5736). So it is started from a detached, read-only bind mount of the binary: whatever path leads to that
-file from inside, opening it for writing is EROFS. This costs two system calls and leaves nothing behind.
+``/proc/self/exe``, and would then hold a descriptor of the host's own Python binary, to be overwritten as soon as
+nobody runs it (CVE-2019-5736). So it is started from a detached, read-only bind mount of the binary: whatever path
+leads to that file from inside, opening it for writing is EROFS. This costs two system calls and leaves nothing behind.
 """
 
 from __future__ import annotations

@@ -4,8 +4,9 @@ A spec is a plain ``dict`` of JSON. What the flags of ``run`` make of it is in `
 
 Two names are ours, in places the specification leaves open ("unknown properties must be ignored"):
 
-- ``process.user.username`` is docker's ``--user`` text and ``process.user.groupNames`` its ``--group-add`` list. They are
-  resolved in the container's own ``/etc/passwd`` and ``/etc/group`` when it starts, and then win over ``uid`` and ``gid``.
+- ``process.user.username`` is docker's ``--user`` text and ``process.user.groupNames`` its ``--group-add`` list. They
+  are resolved in the container's own ``/etc/passwd`` and ``/etc/group`` when it starts, and then win over ``uid`` and
+  ``gid``.
 - the annotation ``io.scow.seccomp`` = ``default`` says that ``linux.seccomp`` follows the capabilities;
   ``io.scow.init`` = ``builtin`` asks for the reaper of ``scow.runtime.reaper``.
 """
@@ -59,12 +60,12 @@ def _mounts() -> list[dict[str, Any]]:
         _mount("/sys", "sysfs", "sysfs", "nosuid,noexec,nodev,ro"),
         _mount("/sys/fs/cgroup", "cgroup", "cgroup", "ro,nosuid,noexec,nodev"),
         _mount("/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev"),
-        _mount("/dev/shm", "tmpfs", "shm", "nosuid,noexec,nodev,mode=1777,size=67108864"),
+        _mount("/dev/shm", "tmpfs", "shm", "nosuid,noexec,nodev,mode=1777,size=67108864"),  # noqa: S108
     ]
 
 
 def default_spec() -> Spec:
-    """A spec with docker's defaults and no command: what ``docker run`` gives runc, with a cgroup namespace of its own."""
+    """What ``docker run`` gives runc, without a command, and with a cgroup namespace of its own."""
     return with_default_seccomp(
         {
             "ociVersion": "1.2.1",

@@ -1,7 +1,7 @@
 """state.json and the lock beside it: what a container is doing, as told by its supervisor.
 
-The supervisor is the only writer, and holds ``lock`` (a POSIX record lock, which nothing inherits and which dies with it)
-from before the first state to after the last. So a state that says ``running`` with a free lock is the state of a
+The supervisor is the only writer, and holds ``lock`` (a POSIX record lock, which nothing inherits and which dies with
+it) from before the first state to after the last. So a state that says ``running`` with a free lock is the state of a
 supervisor that was killed; ``scow.runtime.recovery`` sets it right.
 """
 

@@ -1,8 +1,9 @@
 """Who a container runs as: ``--user`` and ``--group-add`` looked up in the container's own files.
 
-The rules are those of ``github.com/moby/sys/user`` (GetExecUser, GetAdditionalGroups), so that the same text means the same
-ids and fails with the same words: a name or number, optionally ``:group``; the first entry that fits wins; a number needs
-no entry; a malformed number in a file counts as 0; supplementary groups come from ``/etc/group`` unless a group is named.
+The rules are those of ``github.com/moby/sys/user`` (GetExecUser, GetAdditionalGroups), so that the same text means the
+same ids and fails with the same words: a name or number, optionally ``:group``; the first entry that fits wins; a
+number needs no entry; a malformed number in a file counts as 0; supplementary groups come from ``/etc/group`` unless a
+group is named.
 """
 
 from __future__ import annotations

@@ -21,10 +21,10 @@ def fork(work: Callable[[Channel], None]) -> tuple[int, Channel]:
     """Run ``work`` in a child with one end of a channel: (its pid, the other end)."""
     ours, theirs = pair()
     pid = os.fork()
-    if pid:
-        os.close(theirs)
-        return pid, Channel(ours)
-    child(work, theirs)
+    if pid == 0:
+        child(work, theirs)
+    os.close(theirs)
+    return pid, Channel(ours)
 
 
 def child(work: Callable[[Channel], None], fd: int) -> NoReturn:
@@ -46,8 +46,8 @@ def child(work: Callable[[Channel], None], fd: int) -> NoReturn:
 def create(channel: Channel) -> None:
     """Make the container: load everything, wait for the order, then act on it.
 
-    In: one message with the order (a memory file) and the three streams. Out: ``p`` the init's pid and cgroup, then what the
-    init reports, ``h`` descriptors that keep ports of the host, and ``n`` once the networks are up.
+    In: one message with the order (a memory file) and the three streams. Out: ``p`` the init's pid and cgroup, then
+    what the init reports, ``h`` descriptors that keep ports of the host, and ``n`` once the networks are up.
     """
     from scow.kernel import cgroup, namespaces
     from scow.runtime import bundle, creator

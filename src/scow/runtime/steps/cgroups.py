@@ -25,10 +25,12 @@ class CgroupView:
     options: tuple[str, ...]
 
     def describe(self) -> str:
+        """One line."""
         names = ",".join([name or "unified" for name, _ in self.groups])
         return f"cgroup: {names} on {self.target} ({','.join(self.options)})"
 
     def execute(self, root: Root) -> None:
+        """Do it."""
         target = root.directory(self.target)
         if len(self.groups) == 1 and not self.groups[0][0]:
             attach(self._bind(self.groups[0][1]), target)

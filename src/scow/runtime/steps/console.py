@@ -21,16 +21,19 @@ TIOCGPTN = 0x80045430
 class Console:
     """A pseudo terminal of the container's devpts, its terminal side bound on /dev/console.
 
-    Both ends are taken by descriptor (TIOCGPTPEER): no path in the container is followed to reach them (CVE-2025-52565).
+    Both ends are taken by descriptor (TIOCGPTPEER): no path in the container is followed to reach them
+    (CVE-2025-52565).
     """
 
     height: int = 0
     width: int = 0
 
     def describe(self) -> str:
+        """One line."""
         return f"console: {self.height}x{self.width}"
 
     def execute(self, root: Root) -> None:
+        """Do it."""
         if root.pts < 0:
             raise Invalid("a terminal needs a devpts mount in the container")
         master, slave = open_terminal(root.pts, self.height, self.width)

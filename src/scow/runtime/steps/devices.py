@@ -44,10 +44,12 @@ class Device:
     bind: str = ""
 
     def describe(self) -> str:
+        """One line."""
         made = f"bind {self.bind}" if self.bind else f"{self.type} {self.major}:{self.minor} {self.mode:o}"
         return f"device: {self.path} {made}"
 
     def execute(self, root: Root) -> None:
+        """Do it."""
         if self.type not in TYPES:
             raise Invalid(f"{self.path}: invalid device type {self.type!r}")
         if self.bind:
@@ -83,9 +85,11 @@ class DeviceLinks:
     """/dev/fd, stdin, stdout, stderr and ptmx; /dev/core where the kernel has kcore. What the image has there stays."""
 
     def describe(self) -> str:
+        """One line."""
         return "device: links"
 
     def execute(self, root: Root) -> None:
+        """Do it."""
         dev = root.directory("/dev")
         core = (("/dev/core", "/proc/kcore"),) if os.path.exists("/proc/kcore") else ()
         try:

@@ -22,9 +22,11 @@ class Filesystem:
     mount: Mount
 
     def describe(self) -> str:
+        """One line."""
         return f"mount: {self.mount.type} on {self.mount.target} ({','.join(self.mount.options)})"
 
     def execute(self, root: Root) -> None:
+        """Do it."""
         m = self.mount
         target = root.ordinary(m.target) if m.type in KERNEL_TYPES else root.directory(m.target)
         try:
@@ -47,6 +49,7 @@ class Bind:
     mount: Mount
 
     def describe(self) -> str:
+        """One line."""
         return f"bind: {self.mount.source} on {self.mount.target} ({','.join(self.mount.options)})"
 
     def prepare(self, root: Root) -> None:
@@ -59,6 +62,7 @@ class Bind:
             raise explain(e, f'error mounting "{self.mount.source}"') from None
 
     def execute(self, root: Root) -> None:
+        """Do it."""
         tree = root.trees.pop(self)
         m = self.mount
         words = parse_options(m.options)
@@ -79,9 +83,10 @@ class Bind:
         os.close(tree)
 
     def _mismatch(self) -> Invalid:
+        what = f'error mounting "{self.mount.source}" to rootfs at "{self.mount.target}": not a directory: '
         return Invalid(
-            f'error mounting "{self.mount.source}" to rootfs at "{self.mount.target}": not a directory: Are you trying to '
-            "mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type"
+            f"{what}Are you trying to mount a directory onto a file (or vice-versa)? "
+            "Check if the specified host path exists and is the expected type"
         )
 
 

@@ -22,9 +22,11 @@ class Mask:
     paths: tuple[str, ...]
 
     def describe(self) -> str:
+        """One line."""
         return f"mask: {' '.join(self.paths)}"
 
     def execute(self, root: Root) -> None:
+        """Do it."""
         for path in self.paths:
             try:
                 target = root.open(path)
@@ -57,9 +59,11 @@ class ReadOnly:
     paths: tuple[str, ...]
 
     def describe(self) -> str:
+        """One line."""
         return f"read-only: {' '.join(self.paths)}"
 
     def execute(self, root: Root) -> None:
+        """Do it."""
         for path in self.paths:
             try:
                 target = root.open(path)

@@ -8,8 +8,11 @@ from scow.errors import Invalid
 from scow.kernel import mount_fd
 from scow.kernel.mount import MNT_DETACH, MS_PRIVATE, Mount, mount_tree, pivot_root, umount
 from scow.kernel.mount_options import MOUNT_ATTR_RDONLY
-from scow.runtime.steps.root import Root
 from scow.values import value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from scow.runtime.steps.root import Root
 
 
 @value
@@ -20,6 +23,7 @@ class MountRoot:
     at: str
 
     def describe(self) -> str:
+        """One line."""
         return f"root: {self.mount.type} on {self.at}"
 
     def prepare(self, root: Root) -> None:
@@ -28,6 +32,7 @@ class MountRoot:
             root.trees[self] = mount_tree(self.mount)
 
     def execute(self, root: Root) -> None:
+        """Do it."""
         # AT_RECURSIVE on an O_PATH descriptor of `/`: what happens to our copies stays here, and the other way round.
         host = os.open("/", os.O_PATH | os.O_CLOEXEC)
         mount_fd.mount_setattr(host, propagation=MS_PRIVATE, recursive=True)
@@ -45,9 +50,11 @@ class ReadOnlyRoot:
     """Make the root's own mount read-only; what is mounted inside it keeps its own state."""
 
     def describe(self) -> str:
+        """One line."""
         return "root: read-only"
 
     def execute(self, root: Root) -> None:
+        """Do it."""
         mount_fd.mount_setattr(root.fd, MOUNT_ATTR_RDONLY)
 
 
@@ -62,9 +69,11 @@ class Directory:
     path: str
 
     def describe(self) -> str:
+        """One line."""
         return f"cwd: {self.path}"
 
     def execute(self, root: Root) -> None:
+        """Do it."""
         try:
             root.cwd = root.directory(self.path)
         except NotADirectoryError:
@@ -76,9 +85,11 @@ class Pivot:
     """Make the root the root: ``pivot_root(".", ".")``, and let go of the host's."""
 
     def describe(self) -> str:
+        """One line."""
         return "pivot_root"
 
     def execute(self, root: Root) -> None:
+        """Do it."""
         os.fchdir(root.fd)
         pivot_root(".", ".")
         umount(".", MNT_DETACH)

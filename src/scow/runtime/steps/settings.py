@@ -21,9 +21,11 @@ class Names:
     domainname: str = ""
 
     def describe(self) -> str:
+        """One line."""
         return f"names: {self.hostname} {self.domainname}".rstrip()
 
     def execute(self, _root: Root) -> None:
+        """Do it."""
         for name, text in (("hostname", self.hostname), ("domainname", self.domainname)):
             if text:
                 _write(f"kernel/{name}", text)
@@ -34,9 +36,11 @@ class Loopback:
     """Switch the loopback of a new network namespace on."""
 
     def describe(self) -> str:
+        """One line."""
         return "network: loopback up"
 
     def execute(self, _root: Root) -> None:
+        """Do it."""
         import _socket
         import fcntl
 
@@ -53,9 +57,11 @@ class Sysctl:
     text: str
 
     def describe(self) -> str:
+        """One line."""
         return f"sysctl: {self.key}={self.text}"
 
     def execute(self, _root: Root) -> None:
+        """Do it."""
         try:
             _write(self.path(), self.text)
         except OSError as e:
