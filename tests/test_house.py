@@ -32,7 +32,7 @@ CHEAP = set(
 )
 # Rooms of slow jobs, imported by nothing else: what they need may stand at the top.
 COLD = ("scow/engine/bootstrap/",)
-ROOT_MODULES = {"errors", "values", "__init__", "__main__"}
+ROOT_MODULES = {"errors", "values", "light", "__init__", "__main__"}
 
 
 @functools.cache

@@ -9,7 +9,7 @@ command pays only for what it uses.
 
 from __future__ import annotations
 
-from functools import cached_property
+from scow.oci.lazy import lazy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,28 +28,28 @@ class Engine:
     def __init__(self, store: Store) -> None:
         self.store = store
 
-    @cached_property
+    @lazy
     def images(self) -> Images:
         """Images: list, tag, remove, save, load, import."""
         from scow.engine.images import Images
 
         return Images(self.store)
 
-    @cached_property
+    @lazy
     def containers(self) -> Containers:
         """Containers: create, start, exec, stop, remove, commit, export."""
         from scow.engine.containers import Containers
 
         return Containers(self.store, self.images)
 
-    @cached_property
+    @lazy
     def builds(self) -> Builds:
         """Builds of Dockerfiles, and the build cache."""
         from scow.engine.builds import Builds
 
         return Builds(self.store, self.images)
 
-    @cached_property
+    @lazy
     def system(self) -> System:
         """The store as a whole: info, disk usage, check, reset."""
         from scow.engine.system import System

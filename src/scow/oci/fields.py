@@ -6,6 +6,7 @@ or null gives the kind's empty value, as in Go; one of another kind raises Corru
 
 from __future__ import annotations
 
+from scow import light
 from scow.errors import Corrupt
 
 TYPE_CHECKING = False
@@ -23,13 +24,13 @@ MAX_INT = (1 << 63) - 1
 
 def loads(raw: bytes, what: str) -> dict[str, Any]:
     """The object in ``raw``: UTF-8 JSON of bounded size and depth, else Corrupt that begins with ``what``."""
-    import json
-
     if len(raw) > MAX_BYTES:
         raise Corrupt(f"{what}: {len(raw)} bytes are more than the limit of {MAX_BYTES}")
     try:
-        doc = json.loads(raw.decode(), parse_constant=_no_constant, parse_float=_finite)
+        doc = light.loads(raw.decode(), number=_finite)
         if b"\\u" in raw:
+            import json
+
             json.dumps(doc, ensure_ascii=False).encode()  # a lone surrogate could not be written again
     except RecursionError:
         raise Corrupt(f"{what}: nested more than {MAX_DEPTH} deep") from None
@@ -51,10 +52,6 @@ def dumps(doc: Mapping[str, Any]) -> bytes:
         if char in text:
             text = text.replace(char, f"\\u{ord(char):04x}")
     return text.encode()
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _finite(text: str) -> float:

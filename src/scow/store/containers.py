@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import sqlite3
-
 from scow.errors import Conflict, NotFound
+from scow.light import loads
 from scow.store.rows import check_name, dump, find_id, labels
 from scow.values import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sqlite3 import Connection
     from typing import Any
 
     from scow.store.state import State
@@ -96,7 +95,7 @@ def remove(state: State, container: str) -> None:
             raise NotFound(f"No such container: {container}")
 
 
-def _check_free(db: sqlite3.Connection, name: str) -> None:
+def _check_free(db: Connection, name: str) -> None:
     holder = db.execute("SELECT id FROM containers WHERE name = ?", (name,)).fetchone()
     if holder:
         raise Conflict(
@@ -107,9 +106,7 @@ def _check_free(db: sqlite3.Connection, name: str) -> None:
 
 def _record(row: tuple[Any, ...]) -> ContainerRecord:
     full, name, image, created, label_text, layers, config = row
-    return ContainerRecord(
-        full, name, image, created, labels(label_text), tuple(json.loads(layers)), json.loads(config)
-    )
+    return ContainerRecord(full, name, image, created, labels(label_text), tuple(loads(layers)), loads(config))
 
 
 def free_name(state: State) -> str:

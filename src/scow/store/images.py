@@ -8,10 +8,10 @@ and no blob.
 
 from __future__ import annotations
 
-import json
 import time
 
 from scow.errors import NotFound
+from scow.light import loads
 from scow.oci.descriptor import Descriptor
 from scow.oci.digest import Digest
 from scow.oci.reference import Reference
@@ -162,7 +162,7 @@ def resolve(state: State, reference: Reference) -> Descriptor:
         row = state.row("SELECT root FROM names WHERE name = ?", _name(reference))
     if not row:
         raise NotFound(f"No such image: {reference.familiar()}")
-    return Descriptor.from_json(json.loads(row[0]))
+    return Descriptor.from_json(loads(row[0]))
 
 
 def children(state: State, image: Digest) -> list[Digest]:
@@ -183,7 +183,7 @@ def dangling(state: State) -> list[Digest]:
 def roots(state: State) -> list[Descriptor]:
     """Every index and manifest that a name, repository digest or image row needs: where collection begins to mark."""
     query = "SELECT root FROM names UNION SELECT root FROM repo_digests UNION SELECT manifest FROM images"
-    return [Descriptor.from_json(json.loads(text)) for (text,) in state.rows(query)]
+    return [Descriptor.from_json(loads(text)) for (text,) in state.rows(query)]
 
 
 def layers_in_use(state: State) -> dict[Digest, int]:
@@ -223,7 +223,7 @@ def _record(row: tuple[Any, ...], names: Iterable[str], digests: Iterable[str]) 
     key, manifest, parent, created, size, platform, label_text, diff_ids = row
     return ImageRecord(
         Digest.parse(key),
-        Descriptor.from_json(json.loads(manifest)),
+        Descriptor.from_json(loads(manifest)),
         Digest.parse(parent) if parent else None,
         created,
         size,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from scow.errors import Conflict, NotFound
+from scow.light import loads
 from scow.store.rows import check_name, dump, find_id, labels
 from scow.values import value
 
@@ -68,4 +67,4 @@ def remove(state: State, network: str) -> None:
 
 def _record(row: tuple[Any, ...]) -> NetworkRecord:
     full, name, driver, created, label_text, config = row
-    return NetworkRecord(full, name, driver, created, labels(label_text), json.loads(config))
+    return NetworkRecord(full, name, driver, created, labels(label_text), loads(config))

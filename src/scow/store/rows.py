@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
+from scow import light
 from scow.errors import Invalid, NotFound
 
 TYPE_CHECKING = False
@@ -19,12 +18,12 @@ NAME_RULE = "[a-zA-Z0-9][a-zA-Z0-9_.-]"
 
 def dump(document: object) -> str:
     """Compact JSON for a column; ASCII, so that arguments which are no UTF-8 (lone surrogates) survive."""
-    return json.dumps(document, separators=(",", ":"))
+    return light.dumps(document)
 
 
 def labels(text: str) -> dict[str, str]:
     """A labels column; most are empty, so those skip the parser."""
-    return {} if text == "{}" else json.loads(text)
+    return {} if text == "{}" else light.loads(text)
 
 
 def find_id(state: State, table: str, text: str, what: str) -> str:

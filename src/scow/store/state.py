@@ -9,17 +9,17 @@ named after them.
 
 from __future__ import annotations
 
-import contextlib
+import _sqlite3 as sqlite3  # without dbapi2, which brings datetime to register converters that we do not use
 import os
-import sqlite3
-import threading
+from _thread import RLock
 
 from scow.errors import Corrupt, Denied, Error, Unavailable, Unsupported
 from scow.store.migrations import STEPS, migrate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from sqlite3 import Connection, DatabaseError
+    from types import TracebackType
     from typing import Any
 
 BUSY_SECONDS = 30.0
@@ -33,10 +33,10 @@ class State:
     def __init__(self, path: str, steps: tuple[str, ...] = STEPS) -> None:
         self.path = path
         self._steps = steps
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self._depth = 0
         self._pid = 0
-        self._db: sqlite3.Connection | None = None
+        self._db: Connection | None = None
 
     def rows(self, sql: str, *args: object) -> list[tuple[Any, ...]]:
         """All rows of a query."""
@@ -49,22 +49,9 @@ class State:
             found: tuple[Any, ...] | None = self._connection().execute(sql, args).fetchone()
             return found
 
-    @contextlib.contextmanager
-    def change(self) -> Iterator[sqlite3.Connection]:
+    def change(self) -> Change:
         """One transaction: committed at the end of the block, undone if it raises. Inner blocks join the outer one."""
-        with self._lock, self._told():
-            db = self._connection()
-            if self._depth == 0:
-                db.execute("BEGIN IMMEDIATE")
-            self._depth += 1
-            try:
-                yield db
-                if self._depth == 1:
-                    db.execute("COMMIT")
-            finally:
-                self._depth -= 1
-                if self._depth == 0 and db.in_transaction:
-                    db.execute("ROLLBACK")
+        return Change(self)
 
     def faults(self) -> list[str]:
         """What SQLite's integrity check finds; empty when the file is sound."""
@@ -84,7 +71,7 @@ class State:
                 self._db.close()
             self._db = None
 
-    def _connection(self) -> sqlite3.Connection:
+    def _connection(self) -> Connection:
         if self._db is None or self._pid != os.getpid():
             self._depth = 0
             inherited = self._db  # SQLite forbids even closing a connection that came over a fork: keep it, unused
@@ -94,7 +81,7 @@ class State:
             self._pid = os.getpid()
         return self._db
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self) -> Connection:
         _make_private(self.path)
         db = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
@@ -107,7 +94,7 @@ class State:
             raise
         return db
 
-    def _upgrade(self, db: sqlite3.Connection, version: int) -> None:
+    def _upgrade(self, db: Connection, version: int) -> None:
         newest = len(self._steps)
         if version > newest:
             raise Unsupported(
@@ -123,18 +110,66 @@ class State:
             if db.in_transaction:
                 db.execute("ROLLBACK")
 
-    @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
-        """Turn SQLite's errors into ours; a broken constraint is the caller's to explain and passes through."""
-        try:
-            yield
-        except sqlite3.IntegrityError:
-            raise
-        except sqlite3.DatabaseError as e:
+    def _told(self) -> _Told:
+        return _Told(self.path)
+
+
+class _Told:
+    """Turns SQLite's errors into ours; a broken constraint is the caller's to explain and passes through."""
+
+    __slots__ = ("path",)
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, trace: TracebackType | None) -> None:
+        if isinstance(e, sqlite3.DatabaseError) and not isinstance(e, sqlite3.IntegrityError):
             raise _explained(e, self.path) from e
 
 
-_inherited: list[sqlite3.Connection] = []
+class Change:
+    """A transaction as a context manager: ``BEGIN IMMEDIATE`` ... ``COMMIT``, or ``ROLLBACK`` if the block raises."""
+
+    __slots__ = ("_state",)
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def __enter__(self) -> Connection:
+        state = self._state
+        state._lock.acquire()
+        try:
+            with state._told():
+                db = state._connection()
+                if state._depth == 0:
+                    db.execute("BEGIN IMMEDIATE")
+            state._depth += 1
+        except BaseException:
+            state._lock.release()
+            raise
+        return db
+
+    def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, trace: TracebackType | None) -> None:
+        state = self._state
+        try:
+            with state._told():
+                try:
+                    if state._depth == 1 and e is None:
+                        state._connection().execute("COMMIT")
+                finally:
+                    state._depth -= 1
+                    db = state._db
+                    if state._depth == 0 and db is not None and db.in_transaction:
+                        db.execute("ROLLBACK")
+            state._told().__exit__(kind, e, trace)
+        finally:
+            state._lock.release()
+
+
+_inherited: list[Connection] = []
 
 
 def _make_private(path: str) -> None:
@@ -148,11 +183,11 @@ def _make_private(path: str) -> None:
         raise kind(f"cannot open {path}: {e.strerror}", hint="check ROOT's permissions and space") from e
 
 
-def _version(db: sqlite3.Connection) -> int:
+def _version(db: Connection) -> int:
     return int(db.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _explained(e: sqlite3.DatabaseError, path: str) -> Error:
+def _explained(e: DatabaseError, path: str) -> Error:
     code = getattr(e, "sqlite_errorcode", 0) & 0xFF
     if code in _CORRUPT:
         return Corrupt(f"{path} is damaged: {e}", hint="run scow system check --repair")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from scow.errors import Conflict, Invalid, NotFound
+from scow.light import loads
 from scow.store.rows import NAME_RULE, dump, is_name, labels
 from scow.values import value
 
@@ -77,4 +76,4 @@ def _check_name(name: str) -> None:
 
 def _record(row: tuple[Any, ...]) -> VolumeRecord:
     name, driver, created, label_text, config = row
-    return VolumeRecord(name, driver, created, labels(label_text), json.loads(config))
+    return VolumeRecord(name, driver, created, labels(label_text), loads(config))

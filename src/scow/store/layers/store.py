@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
-import threading
+from _thread import allocate_lock
 
 from scow.errors import Corrupt, Invalid, NotFound
+from scow.light import loads
 from scow.oci.digest import Digest
 from scow.store.layers.form import META, Layer
 from scow.store.layers.points import is_mount, release
@@ -36,7 +36,7 @@ class Layers:
         self._wanted = form
         self._limits = limits
         self._forms: dict[str, Form] = {}
-        self._guard = threading.Lock()
+        self._guard = allocate_lock()
         self._able: Ability | None = None
 
     @property
@@ -82,7 +82,7 @@ class Layers:
         path = self._paths.layer_meta(diff_id)
         try:
             with open(path, encoding="utf-8") as f:
-                meta = json.load(f)
+                meta = loads(f.read())
             if isinstance(meta, dict) and isinstance(meta.get("size"), int) and isinstance(meta.get("form"), str):
                 return meta
         except FileNotFoundError:
