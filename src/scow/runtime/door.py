@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from scow.errors import Error
-from scow.runtime import light
+from scow.runtime import light, statefile
 from scow.runtime.channel import Channel
 from scow.runtime.connection import Connection
 from scow.runtime.loop import GONE, READ, WRITE
@@ -51,8 +51,7 @@ class Door:
         door = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
         folder = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         path = f"/proc/self/fd/{folder}/supervisor.sock"
-        if os.path.lexists(path):
-            os.unlink(path)
+        statefile.forget(path)
         before = os.umask(0o177)
         door.bind(path)
         os.umask(before)
@@ -66,7 +65,7 @@ class Door:
         if self.socket is not None:
             self.loop.forget(self.socket.fileno())
             self.socket.close()
-            os.unlink(self.path)
+            statefile.forget(self.path)
 
     def _accept(self, _events: int) -> None:
         fd, _ = self.socket._accept()  # type: ignore[union-attr]

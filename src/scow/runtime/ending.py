@@ -52,7 +52,7 @@ def was_oom_killed(groups: Groups) -> bool:
 
 def clean(groups: Groups, state: dict[str, Any]) -> None:
     """Remove the cgroup and give back the addresses: by a child, if more than a few rmdirs is needed."""
-    left = bool(state["networks"])
+    left = any(join["network"]["driver"] == "bridge" for join in state["networks"])
     for _, directory in groups:
         try:
             os.rmdir(directory)
