@@ -57,7 +57,7 @@ def attach(
     with Netlink() as nl:
         path = addresses.directory(run_dir, network)
         with lock(run_dir):
-            link, warnings = bridge.ensure(nl, network)
+            link, warnings = bridge.ensure(nl, network, run_dir)
             address = addresses.allocate(path, network, container_id, address, alive)
         _, _, prefix = network.subnet.partition("/")
         gateway = "" if network.internal else network.gateway

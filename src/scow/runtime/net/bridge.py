@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 
 from scow.errors import Conflict, Denied
 from scow.kernel import rtnetlink
@@ -16,14 +17,18 @@ if TYPE_CHECKING:
 _STANDARD_MTU = 1500
 
 
-def ensure(nl: Netlink, network: NetworkConfig) -> tuple[rtnetlink.Link, tuple[str, ...]]:
-    """The bridge, up, with its address and rules, and warnings; the caller holds ``network.lock``."""
+def ensure(nl: Netlink, network: NetworkConfig, run_dir: str) -> tuple[rtnetlink.Link, tuple[str, ...]]:
+    """The bridge, up, with its address and rules, and warnings; the caller holds ``network.lock``.
+
+    The link's alias names ``run_dir``, so that a bridge whose store was deleted by hand can be told from others.
+    """
     link = rtnetlink.find_link(nl, network.interface)
     if link is not None and link.kind != "bridge":
         raise Conflict(f"interface {network.interface} exists and is no bridge")
     # It is switched on last: one that is up is complete.
     if link is None or not link.up:
         link = _make(nl, network, link)
+        _note_owner(network.interface, run_dir)
     return link, firewall.ensure(network)
 
 
@@ -61,6 +66,27 @@ def _sysctl(name: str, text: str) -> None:
         raise Denied(
             f"cannot set {path} to {text}: {e.strerror}", "set it on the host, or use --network host"
         ) from None
+
+
+def _note_owner(interface: str, run_dir: str) -> None:
+    try:
+        with open(f"/sys/class/net/{interface}/ifalias", "w", encoding="utf-8", errors="surrogateescape") as f:
+            f.write(os.path.realpath(run_dir))
+    except OSError:
+        pass  # /sys is read-only, or the path too long: `system check` then leaves the bridge alone
+
+
+def orphans() -> list[tuple[str, str]]:
+    """(interface, run directory) of bridges whose run directory is gone."""
+    found = []
+    for name in sorted(os.listdir("/sys/class/net")):
+        if not name.startswith("scow") or not os.path.isdir(f"/sys/class/net/{name}/bridge"):
+            continue
+        with open(f"/sys/class/net/{name}/ifalias", encoding="utf-8", errors="surrogateescape") as f:
+            run_dir = f.read().removesuffix("\n")
+        if run_dir and not os.path.isdir(run_dir):
+            found.append((name, run_dir))
+    return found
 
 
 def uplink_mtu(nl: Netlink) -> int:

@@ -151,8 +151,8 @@ def default_network(run_dir: str, taken: Iterable[str] = ()) -> NetworkConfig:
             return load(directory, DEFAULT)
         except NotFound:
             network = _adopt(interface_name(DEFAULT, run_dir)) or create(DEFAULT, run_dir, taken=taken)
-            with Netlink() as nl:
-                bridge.ensure(nl, network)  # now its route tells other run directories that the subnet is taken
+            with Netlink() as nl:  # from then on its route tells other run directories that the subnet is taken
+                bridge.ensure(nl, network, run_dir)
             save(directory, network)
             return network
 
