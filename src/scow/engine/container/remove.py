@@ -35,6 +35,7 @@ def remove(store: Store, record: ContainerRecord, *, force: bool = False, volume
         except Error:
             if states.read(store.paths, record.id).active:
                 raise
+    wait_gone(store, record.id)  # not under the lock: a supervisor that removes a --rm container itself takes it
     with locks.exclusive(store.paths.lock("container", record.id)):
         wait_gone(store, record.id)
         delete(store, record, volumes=volumes)
