@@ -106,10 +106,13 @@ class System:
         return int(row[0]) if row else 0
 
     def check(self, *, repair: bool = False) -> Sequence[Fault]:
-        """Everything that is wrong with the store; with ``repair`` it is mended as far as it can be."""
+        """Everything that is wrong with the store and with what belongs to it on this host: processes, control groups,
+        mounts, addresses. With ``repair`` it is mended as far as it can be.
+        """
+        from scow.engine import leftovers
         from scow.store.check import check
 
-        return check(self.store, repair=repair)
+        return check(self.store, repair=repair, others=leftovers.finders(self.store))
 
     def prune_cache(self, *, keep: int | None = None, older_than: int | None = None) -> int:
         """``builder prune``: forget build cache records and free what only they held; bytes freed."""

@@ -6,18 +6,15 @@ nobody can take a lease, so that work under way is not mistaken for leftovers. A
 
 from __future__ import annotations
 
-from functools import partial
-
 from scow.errors import Error
 from scow.store import check_content, check_state, locks
-from scow.store.faults import Fault
 from scow.values import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Sequence
 
-    from scow.store.faults import Finding
+    from scow.store.faults import Fault, Finding
     from scow.store.store import Store
 
 
@@ -26,27 +23,27 @@ def check(
     *,
     repair: bool = False,
     deep: bool = True,
-    dead_mounts: Callable[[], Iterable[str]] | None = None,
-    unmount: Callable[[str], object] | None = None,
+    others: Sequence[Callable[[], Iterable[Finding]]] = (),
 ) -> list[Fault]:
     """All faults of the store; with ``repair``, those that can be are mended on the way (``Fault.mended``).
 
-    ``deep`` reads and hashes every blob and layer. ``dead_mounts`` lists mount points that nobody uses, which
-    ``unmount`` can remove. Raises Unsupported for a database of a newer scow.
+    ``deep`` reads and hashes every blob and layer. ``others`` are checks of rooms this one does not know (processes,
+    mounts, networks); they come first, for what they find may use what is found later. Raises Unsupported for a
+    database of a newer scow.
     """
     found = _settle(check_state.database(store), repair=repair)
     if found:
         # Rows may be lost, and with them the owners of directories: the user looks before anything else is removed.
         return found
+    for finder in others:
+        found += _settle(finder(), repair=repair)
     if deep:
         found += _settle(check_content.blobs(store), repair=repair)
         found += _settle(check_content.layers(store), repair=repair)
     with locks.exclusive(store.paths.gc_lock):
-        for finder in (check_state.rows, check_content.images, check_state.containers, check_state.leftovers):
-            found += _settle(finder(store), repair=repair)
+        for check_all in (check_state.rows, check_content.images, check_state.containers, check_state.leftovers):
+            found += _settle(check_all(store), repair=repair)
         found += _settle(check_state.cache_records(store), repair=repair)
-    if dead_mounts:
-        found += _settle(_mounts(dead_mounts(), unmount), repair=repair)
     return found
 
 
@@ -64,9 +61,3 @@ def _settle(findings: Iterable[Finding], *, repair: bool) -> list[Fault]:
         else:
             settled.append(fault)
     return settled
-
-
-def _mounts(points: Iterable[str], unmount: Callable[[str], object] | None) -> Iterator[Finding]:
-    for point in points:
-        fault = Fault("something is mounted that nobody uses", point, "unmount it")
-        yield fault, partial(unmount, point) if unmount else None

@@ -7,6 +7,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,11 +24,12 @@ from scow.store import buildcache, containers, images, leases, open_store
 from scow.store.buildcache import CacheRecord
 from scow.store.check import check
 from scow.store.containers import ContainerRecord
+from scow.store.faults import Fault
 from scow.store.migrations import STEPS
 
 if TYPE_CHECKING:
     from scow.oci.manifest import Manifest
-    from scow.store.faults import Fault
+    from scow.store.faults import Finding
     from scow.store.store import Store
 
 ONE, TWO = layer(("one", b"1" * 5000)), layer(("two", b"2" * 5000))
@@ -214,7 +216,7 @@ def test_a_cache_record_without_its_result(store: Store) -> None:
     assert buildcache.find(store.state, "key")
 
 
-def test_dead_mounts(store: Store) -> None:
+def test_findings_of_other_rooms(store: Store) -> None:
     points = ["/run/scow/layers/x", "/run/scow/layers/busy"]
 
     def unmount(point: str) -> None:
@@ -222,12 +224,16 @@ def test_dead_mounts(store: Store) -> None:
             raise Unavailable("umount2: Device or resource busy")
         points.remove(point)
 
-    found = check(store, repair=True, dead_mounts=lambda: list(points), unmount=unmount)
+    def others() -> Iterator[Finding]:
+        for point in points:
+            yield Fault("mounted", point, "unmount it"), partial(unmount, point)
+
+    found = check(store, repair=True, others=(others,))
     assert [(f.where, f.mended, f.problem) for f in found] == [
         ("/run/scow/layers/x", True, ""),
         ("/run/scow/layers/busy", False, "umount2: Device or resource busy"),
     ]
-    assert one(check(store, dead_mounts=lambda: points)).where == "/run/scow/layers/busy"
+    assert one(check(store, others=(others,))).where == "/run/scow/layers/busy"
 
 
 class TestDatabase:
