@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
+from tests.leaks import Host, left
 
 SCOW = os.path.join(os.path.dirname(sys.executable), "scow")
 SHARED_BUSYBOX = "/work/shared/images/busybox-musl-amd64.tar.gz"
@@ -78,10 +79,22 @@ def mounts_below(root: str) -> list[str]:
 
 
 def throw_away(root: str) -> None:
-    """Remove a store with all that is mounted below it."""
+    """Remove a store with its containers, network and mounts."""
+    if any(os.path.isdir(f"{root}/{d}") and os.listdir(f"{root}/{d}") for d in ("containers", "run/net")):
+        Scow(root)("system", "reset", "-f")
     for point in mounts_below(root):
         subprocess.run(["umount", "-l", point], check=False)
     shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Fail the session if its stores left mounts, bridges or control groups on the host."""
+    base = str(tmp_path_factory.getbasetemp())
+    before = Host.now(base)
+    yield
+    found = left(before, base)
+    assert not found, "left on the host by this session's tests:\n" + "\n".join(found)
 
 
 def remove_containers(program: Scow) -> None:
