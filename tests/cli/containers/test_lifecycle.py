@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import time
+from typing import TYPE_CHECKING
 
 import pytest
-from tests.cli.containers.conftest import Scow
+
+if TYPE_CHECKING:
+    from tests.cli.containers.conftest import Scow
 
 NONE = ("--network", "none")
 SLEEP = (*NONE, "busybox", "sleep", "100")

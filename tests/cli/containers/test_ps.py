@@ -6,9 +6,12 @@ import json
 import os
 import re
 import subprocess
+from typing import TYPE_CHECKING
 
 import pytest
-from tests.cli.containers.conftest import Scow
+
+if TYPE_CHECKING:
+    from tests.cli.containers.conftest import Scow
 
 NONE = ("--network", "none")
 
