@@ -353,6 +353,8 @@ class Monitor:
 
 def main(worker: int, fd: int) -> None:
     """Serve the container that ``worker``, a child with the other end of ``fd``, will make when the order comes."""
+    import gc
+
     os.set_inheritable(3, False)
     with open("/proc/self/comm", "w", encoding="ascii") as f:
         f.write("scow-supervise")
@@ -365,6 +367,7 @@ def main(worker: int, fd: int) -> None:
     monitor = Monitor(control, (worker, Channel(fd)))
     try:
         monitor.begin(fds[0])
+        gc.enable()
         monitor.run()
     except BaseException as e:
         control.socket.setblocking(True)
