@@ -6,10 +6,11 @@ from scow.store import containers as rows
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from typing import Any
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any, BinaryIO
 
     from scow.engine.container.commit import CommitRequest
+    from scow.engine.container.copying.copy import Copied, CopyRequest
     from scow.engine.container.create import Created
     from scow.engine.container.execs import Running
     from scow.engine.container.export import Out
@@ -173,3 +174,28 @@ class Containers:
         from scow.engine.container.export import diff
 
         return diff(self.store, self.find(text))
+
+    def copy_out(self, request: CopyRequest, on: Callable[[int], None] | None = None) -> Copied:
+        """``cp`` from a container; ``on`` is told how many bytes have come."""
+        from scow.engine.container.copying.copy import copy_out
+
+        return copy_out(self.store, self.find(request.container), request, on)
+
+    def copy_out_stream(self, request: CopyRequest, out: BinaryIO) -> tuple[str, ...]:
+        """``cp CONTAINER:PATH -``: the tar; what could not be read."""
+        from scow.engine.container.copying.copy import copy_out_stream
+
+        return copy_out_stream(self.store, self.find(request.container), request, out)
+
+    def copy_in(self, request: CopyRequest, on: Callable[[int], None] | None = None) -> Copied:
+        """``cp`` to a container; ``on`` is told how many bytes have gone."""
+        from scow.engine.container.copying.copy import check_source, copy_in
+
+        check_source(request)  # docker's order: what is wrong on the host is said first
+        return copy_in(self.store, self.find(request.container), request, on)
+
+    def copy_in_stream(self, request: CopyRequest, stream: BinaryIO) -> Copied:
+        """``cp - CONTAINER:PATH``: unpack a tar, which may be compressed."""
+        from scow.engine.container.copying.copy import copy_in_stream
+
+        return copy_in_stream(self.store, self.find(request.container), request, stream)

@@ -160,6 +160,11 @@ def _given(host: dict[str, Any], *names: str) -> bool:
     return any(host.get(n) for n in names)
 
 
+def own_mounts(record: ContainerRecord, place: Place) -> list[dict[str, Any]]:
+    """What is mounted in a container besides what every container has, as the spec's entries, shallow paths first."""
+    return _mounts([], record, place)
+
+
 def _mounts(defaults: list[dict[str, Any]], record: ContainerRecord, place: Place) -> list[dict[str, Any]]:
     """All mounts, shallow paths first (moby's order), so that none hides another that was asked for inside it."""
     host = record.config["HostConfig"]
