@@ -127,10 +127,12 @@ def _namespaces(args: Args) -> Namespaces:
     ipc = args.text("ipc")
     if ipc not in ("", "host", "private", "shareable", "none") and not ipc.startswith("container:"):
         raise Invalid(f"invalid IPC mode: {ipc}")
+    if ipc == "shareable":
+        raise Unsupported("scow run does not support --ipc shareable", hint="share the host's with --ipc host")
     return Namespaces(
         network="bridge" if network == "default" else network,
         pid=shared(args.text("pid"), "pid", "PID"),
-        ipc="" if ipc in ("private", "shareable") else ipc,
+        ipc="" if ipc == "private" else ipc,
         uts=shared(args.text("uts"), "uts", "UTS"),
         cgroup=cgroup,
     )

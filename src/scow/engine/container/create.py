@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from scow.engine.container import config, hostconfig, mountpoints, networking, spec
+from scow.engine.container import config, hostconfig, networking, spec
 from scow.errors import Conflict, Invalid, NotFound, Unsupported
 from scow.oci.config import ImageConfig
 from scow.oci.digest import Digest
@@ -53,7 +53,7 @@ def create(store: Store, images: Images, request: ContainerRequest) -> Created:
     document: dict[str, Any] = {
         "Config": config.config_of(request, found, name),
         "HostConfig": kept,
-        "Mounts": mountpoints.plan(store, request, found),
+        "Mounts": plan(store, request, found),
     }
     check_names(document["Mounts"])
     record = enter(store, request, image, (name, document))
@@ -64,7 +64,7 @@ def create(store: Store, images: Images, request: ContainerRequest) -> Created:
 
         delete(store, record, volumes=True)
         raise
-    return Created(record)
+    return Created(record, warnings_of(request))
 
 
 def find_image(images: Images, request: ContainerRequest) -> ImageRecord:
@@ -87,6 +87,23 @@ def find_image(images: Images, request: ContainerRequest) -> ImageRecord:
             hint="make it with `scow bootstrap`, or bring it with `scow import` or `scow load`; "
             "registries come later, with `scow pull`",
         ) from None
+
+
+def plan(store: Store, request: ContainerRequest, image: ImageConfig) -> list[dict[str, Any]]:
+    """The mount points; most containers have none, and do not load what makes them."""
+    if not (request.mounts or request.volumes_from or image.volumes):
+        return []
+    from scow.engine.container import mountpoints
+
+    return mountpoints.plan(store, request, image)
+
+
+def warnings_of(request: ContainerRequest) -> tuple[str, ...]:
+    """What was asked for in vain, in docker's words."""
+    found = []
+    if request.namespaces.network == "host" and (request.networking.ports or request.networking.publish_all):
+        found.append("Published ports are discarded when using host network mode")
+    return tuple(found)
 
 
 def config_of(store: Store, images: Images, image: ImageRecord) -> ImageConfig:
@@ -175,6 +192,8 @@ def make_ready(store: Store, record: ContainerRecord) -> None:
         pass
     layers = layers_of(record)
     if record.config["Mounts"]:
+        from scow.engine.container import mountpoints
+
         mountpoints.make(store, record.config["Mounts"], layers)
     if not os.path.isdir(store.paths.snapshot(record.id)):
         try:

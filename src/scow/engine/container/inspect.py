@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from scow.engine.container import create, hostconfig, launch, listing, mountpoints, networking, states
+from scow.engine.container import create, hostconfig, launch, listing, mounted, networking, states
 from scow.engine.container.spec import args_of
 from scow.store.timestamps import format_rfc3339
 
@@ -49,7 +49,7 @@ def inspect(store: Store, record: ContainerRecord, *, size: bool = False) -> dic
     }
     if size:
         found["SizeRw"], found["SizeRootFs"] = listing.sizes(store, record)
-    found["Mounts"] = mountpoints.shown(record.config["Mounts"])
+    found["Mounts"] = mounted.shown(record.config["Mounts"])
     found["Config"] = config
     found["NetworkSettings"] = networking.settings(record, state)
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from scow.engine.container import mountpoints, networking, states
+from scow.engine.container import mounted, networking, states
 from scow.store.timestamps import parse_rfc3339
 from scow.values import value
 
@@ -158,5 +158,5 @@ def _group(ip: str, outside: int, first: int, last: int, protocol: str) -> str:
 
 def mounts_text(record: ContainerRecord, *, trunc: bool = True) -> str:
     """The Mounts field: names of volumes and sources of binds, long ones cut short."""
-    found = [m.get("Name") or m["Source"] for m in mountpoints.shown(record.config["Mounts"])]
+    found = [m.get("Name") or m["Source"] for m in mounted.shown(record.config["Mounts"])]
     return ",".join(n[:14] + "…" if trunc and len(n) > 15 else n for n in found)

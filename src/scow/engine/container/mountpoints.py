@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from scow.engine.container import copyup, hostconfig, volumes
+from scow.engine.container.mounted import shown
 from scow.engine.requests import MountRequest
 from scow.errors import Invalid, NotFound
 from scow.store import containers as rows
@@ -28,8 +29,6 @@ def plan(store: Store, request: ContainerRequest, image: ImageConfig) -> list[di
     """The mount points of a new container. Besides docker's fields they say, in lower case, whether the volume is
     ``anonymous`` (made for this container) and whether to ``fill`` it from the image.
     """
-    if not (request.mounts or request.volumes_from or image.volumes):
-        return []
     found = {m.target: _point(store, m) for m in request.mounts if not hostconfig.is_tmpfs_text(m)}
     taken = {m.target for m in request.mounts}
     for text in request.volumes_from:
@@ -55,11 +54,6 @@ def make(store: Store, mounts: list[dict[str, Any]], layers: tuple[Digest, ...])
                     copyup.fill(tree, m["Destination"], m["Source"])
 
 
-def anonymous(mounts: list[dict[str, Any]]) -> list[str]:
-    """Names of the volumes that were made for this container alone."""
-    return [m["Name"] for m in mounts if m.get("anonymous")]
-
-
 def discard(store: Store, names: list[str]) -> None:
     """Delete volumes that went with a container."""
     for name in names:
@@ -67,11 +61,6 @@ def discard(store: Store, names: list[str]) -> None:
             volumes.remove(store, name)
         except NotFound:
             pass
-
-
-def shown(mounts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The mount points with docker's fields only."""
-    return [{k: v for k, v in m.items() if k[0].isupper()} for m in mounts]
 
 
 def _point(store: Store, m: MountRequest) -> dict[str, Any]:

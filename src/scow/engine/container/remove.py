@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from scow.engine.container import mountpoints, states, stop
+from scow.engine.container import mounted, states
 from scow.errors import Conflict, Error, NotFound
 from scow.runtime import statefile
 from scow.store import containers as rows
@@ -30,6 +30,8 @@ def remove(store: Store, record: ContainerRecord, *, force: bool = False, volume
                 f'cannot remove container "{record.name}": container is {what}: '
                 f"{verb} the container before removing or force remove"
             )
+        from scow.engine.container import stop
+
         try:
             stop.kill(store, record)
         except Error:
@@ -74,8 +76,11 @@ def delete(store: Store, record: ContainerRecord, *, volumes: bool = False) -> N
         rows.remove(store.state, record.id)
     except NotFound:
         pass  # somebody else has just removed it
-    if volumes:
-        mountpoints.discard(store, mountpoints.anonymous(record.config["Mounts"]))
+    names = mounted.anonymous(record.config["Mounts"]) if volumes else []
+    if names:
+        from scow.engine.container import mountpoints
+
+        mountpoints.discard(store, names)
     try:
         os.unlink(store.paths.lock("container", record.id))
     except FileNotFoundError:
