@@ -12,7 +12,6 @@ import os
 
 from scow.errors import Unavailable
 from scow.runtime import channel, light
-from scow.runtime.bundle import Bundle, to_json
 from scow.runtime.channel import Channel
 from scow.runtime.client import Client
 from scow.runtime.spawn import spawn
@@ -20,6 +19,7 @@ from scow.values import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from scow.runtime.bundle import Bundle
     from scow.runtime.networks import Join
 
 
@@ -59,6 +59,7 @@ class Handle(Client):
 
     def create(self, order: Order) -> None:
         """Give the order. ``created`` or ``start`` tell how it went."""
+        from scow.runtime.bundle import to_json
         from scow.runtime.networks import to_json as join_to_json
 
         log = order.log
