@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from scow.build.jobs import Job
     from scow.build.ops import ExecOp
     from scow.runtime.zygote import Zygote
+    from scow.store.layers.staging import Staging
     from scow.store.locks import Lock
     from scow.store.paths import Paths
 
@@ -64,6 +65,8 @@ class Boxes:
         self._given = given
         self._zygote: Zygote | None = None
         self._lock = threading.Lock()
+        self._staging: Staging | None = None
+        self._etc: dict[bytes, str] = {}
 
     def zygote(self) -> Zygote:
         """The process that steps are forked from, started when the first one needs it."""
@@ -75,11 +78,14 @@ class Boxes:
             return self._zygote
 
     def close(self) -> None:
-        """End the zygote and with it whatever still runs."""
+        """End the zygote and with it whatever still runs; remove what was staged."""
         with self._lock:
             if self._zygote is not None:
                 self._zygote.close()
                 self._zygote = None
+            if self._staging is not None:
+                self._staging.close()
+                self._staging = None
 
     def check_allowed(self, op: ExecOp) -> None:
         """Denied if a step asks for more than the user allows."""
@@ -110,8 +116,19 @@ class Boxes:
         """The path of an ssh agent's socket."""
         return self._given.agents.get(name)
 
-    def etc_files(self, op: ExecOp) -> list[tuple[str, bytes]]:
-        """``/etc/hosts`` and ``/etc/resolv.conf`` of a step."""
+    def etc_files(self, op: ExecOp) -> list[tuple[str, str]]:
+        """``/etc/hosts`` and ``/etc/resolv.conf`` of a step, and the files to be mounted there. They stay until
+        ``close``: most steps have the same.
+        """
+        found = []
+        for name, content in self._etc_contents(op):
+            path = self._etc.get(content)
+            if path is None:
+                path = self._etc[content] = self.staged(content, 0o644)
+            found.append((name, path))
+        return found
+
+    def _etc_contents(self, op: ExecOp) -> list[tuple[str, bytes]]:
         lines = ["127.0.0.1\tlocalhost", "::1\tlocalhost ip6-localhost ip6-loopback"]
         name = op.meta.hostname or "buildkitsandbox"
         lines += [f"{a}\t{h}" for h, a in (*op.meta.extra_hosts, *self._given.extra_hosts)] + [f"127.0.1.1\t{name}"]
@@ -124,8 +141,15 @@ class Boxes:
         return files
 
     def staged(self, data: Data, mode: int) -> str:
-        """A file of the store's staging with some content; the caller removes it."""
-        return _write(f"{self._paths.tmp}/step-{os.urandom(8).hex()}", data, mode, 0, 0)
+        """A file of the store's staging with some content; the caller may remove it, ``close`` does."""
+        with self._lock:
+            if self._staging is None:
+                from scow.store.layers import staging
+
+                staging.sweep(self._paths)  # what builds left behind that were killed
+                self._staging = staging.Staging(self._paths)
+            directory = self._staging.path
+        return _write(f"{directory}/{os.urandom(8).hex()}", data, mode, 0, 0)
 
     def in_memory(self, data: bytes, mode: int, uid: int, gid: int) -> str:
         """A file that is never on a disk; the caller removes it."""

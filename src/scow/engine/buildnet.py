@@ -36,6 +36,8 @@ class Namespaces:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if not self._all:
+            return
         from scow.runtime.net.attach import detach
 
         for fd, name in self._all:
@@ -60,10 +62,19 @@ class Namespaces:
 
         if self._network is None:
             self._network = default_network(self._run)
+            self._take_back(self._network)
         fd, name = new_namespace(), user_name()
         self._all.append((fd, name))
         attach(self._network, name, fd, self._run)
         return fd, name
+
+    def _take_back(self, network: NetworkConfig) -> None:
+        """Free the addresses of builds that were killed."""
+        from scow.runtime.net import addresses
+        from scow.runtime.net.network import lock
+
+        with lock(self._run):
+            addresses.reclaim(addresses.directory(self._run, network), lambda who: who[:6] != "build-" or is_alive(who))
 
 
 def user_name() -> str:

@@ -135,9 +135,7 @@ class _Builder:
 def prepare_mounts(world: World, op: ExecOp, inputs: Sequence[Result], job: Job, cleanup: ExitStack) -> Mounted:
     """Everything that is mounted besides the root; ``cleanup`` takes back what has to be when the step is over."""
     builder = _Builder(world, inputs, job, cleanup)
-    for name, content in world.etc_files(op):
-        path = world.staged(content, 0o644)
-        cleanup.callback(os.unlink, path)
+    for name, path in world.etc_files(op):
         builder.bind(path, name, "ro")
     for mount in sorted(op.mounts, key=lambda m: m.dest.count("/")):
         if mount.dest != "/":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
 import sys
 
 from scow.cli.command import Command, boolean, refused, repeated, string
@@ -65,6 +67,13 @@ def _metadata(result: BuildResult) -> str:
     return json.dumps(found, indent=2) + "\n"
 
 
+def _worded(fault: OSError) -> Error:
+    """A fault of the machine in words, with its remedy where there is one."""
+    words = (fault.strerror or str(fault)).lower()
+    where = f"{fault.filename}: " if fault.filename else ""
+    return Error(f"{where}{words}", "make room: scow system prune" if fault.errno == errno.ENOSPC else None)
+
+
 def _failed(error: Error, display: Display) -> int:
     """Tell a failure as BuildKit does: the end of the step's output, the lines of the build file, the error."""
     first, _, excerpt = str(error).partition("\n")
@@ -109,24 +118,43 @@ def _told(context: Context, request: BuildRequest, call: tuple[str, str], displa
     return 1 if called.found.get("warnings") or "buildError" in called.found else 0
 
 
+def _heed_termination() -> list[int]:
+    """Let SIGTERM end the build as ^C does: children die, and what was begun is taken back. The list says if it did."""
+    ended: list[int] = []
+
+    def end(number: int, _frame: object) -> None:
+        ended.append(number)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, end)
+    return ended
+
+
 def run(args: Args, context: Context) -> int:
     """Build an image."""
     from scow.cli.options.build import request as build_request
 
-    request = build_request(args)
-    call, form = _call(args)
-    display = _display(args)
     try:
-        if call != "build":
-            return _told(context, request, (call, form), display)
-        result = context.engine.builds.build(request, display)
+        request = build_request(args)
+        call = _call(args)
+        display = _display(args)
     except Error as e:
+        sys.stderr.write(f"ERROR: failed to build: {e}\n" + (f"hint: {e.hint}\n" if e.hint else ""))
+        return e.exit_code
+    ended = _heed_termination()
+    try:
+        if call[0] != "build":
+            return _told(context, request, call, display)
+        result = context.engine.builds.build(request, display)
+    except (Error, OSError) as e:
         display.close()
         if not args.on("quiet"):
             _warnings(display, debug=args.on("debug"))
-        return _failed(e, display)
-    except BaseException:
+        return _failed(e if isinstance(e, Error) else _worded(e), display)
+    except BaseException as e:
         display.close()
+        if isinstance(e, KeyboardInterrupt) and ended:
+            return 128 + signal.SIGTERM
         raise
     display.close()
     if not args.on("quiet"):

@@ -114,6 +114,19 @@ def agents(given: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
+def tags(given: tuple[str, ...]) -> tuple[str, ...]:
+    """``--tag`` texts as full references, each once. Invalid before any work is done."""
+    from scow.oci.reference import Reference
+
+    found = []
+    for text in given:
+        try:
+            found.append(str(Reference.parse(text)))
+        except Invalid as e:
+            raise Invalid(f'invalid tag "{text}": {e}', e.hint) from e
+    return tuple(dict.fromkeys(found))
+
+
 def outputs(args: Args) -> tuple[Output, ...]:
     """``-o`` and ``--load``; without either the image goes into the store."""
     from scow.engine.building import Output, parse_output
@@ -149,7 +162,7 @@ def request(args: Args) -> BuildRequest:
         context=context,
         dockerfile=file,
         stdin=sys.stdin.buffer if "-" in (context, file) else None,
-        tags=args.all("tag"),
+        tags=tags(args.all("tag")),
         target=args.text("target"),
         build_args=values,
         labels=pairs(args.all("label"), from_environment=False),

@@ -28,7 +28,7 @@ class Job:
         self.cached = False
         self.error = ""
         self.log: collections.deque[str] = collections.deque(maxlen=LOG_KEPT)
-        self.partial = b""
+        self.partial: dict[int, bytes] = {}
         self.statuses: dict[str, VertexStatus] = {}
         self.warnings: list[str] = []
 
@@ -43,17 +43,18 @@ class Job:
             return 0.0
         return max(0, (self.completed or now or time.time_ns()) - self.started) / 1e9
 
-    def take_log(self, data: bytes, timestamp: int) -> list[str]:
+    def take_log(self, stream: int, data: bytes, timestamp: int) -> list[str]:
         """Complete lines out of a piece of log, each with its time since the job began (``0.153 hello``)."""
-        lines = (self.partial + data).split(b"\n")
-        self.partial = lines.pop()
+        lines = (self.partial.get(stream, b"") + data).split(b"\n")
+        self.partial[stream] = lines.pop()
         since = max(0, timestamp - self.started) / 1e9 if timestamp and self.started else 0.0
         return self._keep(lines, since)
 
     def flush_log(self) -> list[str]:
-        """What is left of the log without its newline."""
-        left, self.partial = self.partial, b""
-        return self._keep([left], self.seconds()) if left else []
+        """What is left of each stream without its newline."""
+        left = [text for text in self.partial.values() if text]
+        self.partial.clear()
+        return self._keep(left, self.seconds())
 
     def _keep(self, raw: list[bytes], since: float) -> list[str]:
         # A carriage return redraws the line (progress bars): only its last state is worth a line.
@@ -107,7 +108,7 @@ class Display:
 
     def _log(self, event: VertexLog) -> None:
         job = self._job(event.vertex)
-        for line in job.take_log(event.data, event.timestamp):
+        for line in job.take_log(event.stream, event.data, event.timestamp):
             self.on_line(job, line)
 
     def _status(self, event: VertexStatus) -> None:
