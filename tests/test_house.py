@@ -28,7 +28,7 @@ MAY: dict[str, set[str]] = {
 CHEAP = set(
     "__future__ os sys errno struct time json re stat fcntl signal socket select ctypes sqlite3 collections functools "
     "itertools contextlib threading enum hashlib bisect binascii mmap math zlib array tty termios resource io builtins "
-    "operator string _thread posix _json _socket".split()
+    "operator string _thread posix _json _socket _sqlite3 gc".split()
 )
 # Rooms of slow jobs, imported by nothing else: what they need may stand at the top.
 COLD = ("scow/engine/bootstrap/",)
