@@ -46,6 +46,8 @@ RESUME_SECONDS = 24 * 3600
 """How long an unfinished download waits to be continued."""
 STAGING_SECONDS = 3600
 """How long other unlocked staging is left alone."""
+LEASED = ("git-",)
+"""Staging of builds, which is made under the build's lease: garbage as soon as no lease is as old."""
 
 
 @value
@@ -169,7 +171,7 @@ def garbage(paths: Paths, since: int = 1 << 63) -> list[str]:
     found = []
     for name in sorted(os.listdir(paths.tmp)):
         path = f"{paths.tmp}/{name}"
-        wait = RESUME_SECONDS if name.startswith("ingest-") else STAGING_SECONDS
+        wait = RESUME_SECONDS if name.startswith("ingest-") else 0 if name.startswith(LEASED) else STAGING_SECONDS
         changed = _changed(path)
         if changed < min(since, now - wait * 1_000_000_000) and not locks.is_held(path):
             found.append(path)

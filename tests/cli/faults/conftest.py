@@ -161,11 +161,19 @@ class World:
     # -- judging ----------------------------------------------------------------------------------------------------
 
     def quiet(self) -> None:
-        """Wait until nothing works on the store but the keeper."""
+        """Wait until nothing works on the store but containers that have a supervisor."""
         try:
-            wait_for(lambda: set(self.processes()) <= self.keepers, "the end of all work")
+            wait_for(lambda: set(self.processes()) <= self.contained(), "the end of all work")
         except AssertionError:
-            raise AssertionError(f"still there: {self.processes()}, besides {self.keepers}") from None
+            raise AssertionError(f"still there: {self.processes()}, besides {self.contained()}") from None
+
+    def contained(self) -> set[int]:
+        """The supervisors and processes of running containers."""
+        found = set(self.keepers)
+        for name in self.live():
+            found.add(statefile.owner(f"{self.run}/containers/{name}"))
+            found.update(cgroup.open_group(f"/scow/{name}").pids())
+        return found
 
     def sound(self) -> list[str]:
         """Check, repair, check again, and look at the host; what was found and mended."""

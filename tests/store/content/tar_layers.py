@@ -30,7 +30,7 @@ class TarLayers:
         with open(f"{directory}/layer.tar", "wb") as f:
             f.write(data)
         with open(f"{directory}/meta.json", "w") as f:
-            json.dump({"size": len(data)}, f)
+            json.dump({"size": len(data), "content": len(data)}, f)
         return found
 
     def open(self, diff_id: Digest) -> BinaryIO:
