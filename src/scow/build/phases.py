@@ -17,11 +17,8 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def phase(on: Observer, name: str, *, blamed: bool = True) -> Iterator[str]:
-    """Show a piece of work that is no vertex as one; its digest is handed out for statuses.
-
-    ``blamed``: an error is shown as its own, else it just ends.
-    """
+def phase(on: Observer, name: str) -> Iterator[str]:
+    """Show a piece of work that is no vertex as one; its digest is handed out for statuses."""
     digest = "sha256:" + hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()
     started = time.time_ns()
     on(VertexUpdate(digest, name, started=started))
@@ -29,7 +26,7 @@ def phase(on: Observer, name: str, *, blamed: bool = True) -> Iterator[str]:
     try:
         yield digest
     except errors.Error as fault:
-        why = str(fault) if blamed else ""
+        why = str(fault)
         raise
     finally:
         on(VertexUpdate(digest, name, started=started, completed=time.time_ns(), error=why))
@@ -41,22 +38,31 @@ def say(on: Observer, vertex: str, text: str, size: int = 0, started: int = 0) -
     on(VertexStatus(vertex, text, text, size, 0, now, started or now, now))
 
 
-class Later:
-    """An observer that keeps what it is told until it is let go."""
+class Prologue:
+    """The vertex that stands for reading the build file. What is told to ``later`` before it ends comes after it."""
 
-    def __init__(self, on: Observer) -> None:
+    def __init__(self, on: Observer, name: str) -> None:
         self._on = on
+        self._exit = contextlib.ExitStack()
+        self.vertex = self._exit.enter_context(phase(on, name))
         self._kept: list[Event] | None = []
 
-    def __call__(self, event: Event) -> None:
+    def later(self, event: Event) -> None:
         """Keep an event, or pass it on."""
         if self._kept is None:
             self._on(event)
         else:
             self._kept.append(event)
 
-    def let_go(self) -> None:
-        """Pass on what was kept and keep nothing more."""
+    def end(self) -> None:
+        """Show the vertex as done, and what was kept."""
         kept, self._kept = self._kept or [], None
+        self._exit.close()
         for event in kept:
             self._on(event)
+
+    def __enter__(self) -> Prologue:
+        return self
+
+    def __exit__(self, *_why: object) -> None:
+        self.end()

@@ -10,7 +10,7 @@ from scow.build.events import ignore
 from scow.build.finish import Exporter
 from scow.build.jobs import Serial
 from scow.build.outputs import Output
-from scow.build.phases import Later, phase, say
+from scow.build.phases import Prologue, phase, say
 from scow.build.results import SCRATCH
 from scow.build.solver import Options, Solver
 from scow.build.world import World
@@ -160,23 +160,18 @@ class _Session:
         """What ``frontend`` makes of the build file. Contexts that are no directories are fetched first.
 
         What is told meanwhile of images and other files comes after what there is to tell of the build file, unless
-        images may be far away.
+        an image has to be looked for far away.
         """
         from scow.build import inputs
 
         found = inputs.find(self.request, self.world, self._solve, self.on)
-        later = Later(self.on)
-        self.exit.callback(later.let_go)
-        if self.images.far:
-            later.let_go()
         name = inputs.shown_name(self.request)
-        with phase(self.on, f"[internal] load build definition from {name}", blamed=False) as vertex:
-            loaded = inputs.load(self.request, self.world, found, later)
-            say(self.on, vertex, "transferring dockerfile:", len(loaded.dockerfile))
+        with Prologue(self.on, f"[internal] load build definition from {name}") as prologue:
+            self.images.before_remote = prologue.end
+            loaded = inputs.load(self.request, self.world, found, prologue.later)
+            say(self.on, prologue.vertex, "transferring dockerfile:", len(loaded.dockerfile))
             self.places.update(loaded.places)
-            made = frontend(loaded, self._resolver(later), vertex)
-        later.let_go()
-        return made
+            return frontend(loaded, self._resolver(prologue.later), prologue.vertex)
 
     def _resolver(self, on: Observer) -> Resolve:
         """Looks images up and tells each once."""
