@@ -85,7 +85,10 @@ class Unpacker:
         except FileExistsError:
             if stat.S_ISDIR(os.lstat(last, dir_fd=parent).st_mode):
                 raise self._refused("directory", name, "non-directory") from None
-            os.unlink(last, dir_fd=parent)
+            try:
+                os.unlink(last, dir_fd=parent)
+            except OSError as e:  # a mount point, say: /etc/hosts
+                raise Invalid(f"RemoveAll {os.fsdecode(name)}: {reason(e)}") from None
             self._make(reader, entry, parent, last)
 
     def _refused(self, what: str, name: bytes, other: str) -> Invalid:
