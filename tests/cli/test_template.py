@@ -23,7 +23,7 @@ TABLE = [
     ("{{.Name}}", "/web"),
     ("a{{.Name}}b", "a/webb"),
     ("{{json .State}}", '{"Running":true,"Pid":5,"Health":null}'),
-    ("{{json .Labels}}", '{"b":"2","a":"1","dotted.name":"\\u003c\\u0026\\u003e"}'),
+    ("{{json .Labels}}", '{"a":"1","b":"2","dotted.name":"\\u003c\\u0026\\u003e"}'),
     ("{{range .Env}}{{println .}}{{end}}", "A=1\nB=2\n"),
     ("{{range $k, $v := .Labels}}{{$k}}={{$v}};{{end}}", "a=1;b=2;dotted.name=<&>;"),
     ("{{range $i, $e := .Env}}{{if $i}},{{end}}{{$e}}{{end}}", "A=1,B=2"),

@@ -109,7 +109,7 @@ def test_security_options(default: dict[str, Any], tmp_path: Any) -> None:
     assert "seccomp" in flags.security(flags.security(default, ["seccomp=unconfined"]), ["seccomp=builtin"])["linux"]
     with pytest.raises(Unsupported, match="apparmor=mine"):
         flags.security(default, ["apparmor=mine"])
-    with pytest.raises(Invalid, match="invalid --security-opt"):
+    with pytest.raises(Invalid, match="Invalid --security-opt"):
         flags.security(default, ["nonsense=1"])
     with pytest.raises(Invalid, match="opening seccomp profile"):
         flags.security(default, ["seccomp=/no/such"])

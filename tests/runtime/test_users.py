@@ -68,7 +68,7 @@ def test_group_add(tree: Any) -> None:
         ("2147483648", [], "uids and gids must be in range 0-2147483647"),
         ("-1", [], "uids and gids must be in range"),
         ("5:-1", [], "uids and gids must be in range"),
-        ("5", ["nope"], "Unable to find group nope"),
+        ("5", ["nope"], "unable to find group nope"),
         ("99999999999999999999999", [], "unable to find user"),
         ("\u0665", [], "unable to find user"),  # a digit, but not an ASCII one
     ],

@@ -19,14 +19,19 @@ def each(names: Iterable[str], verb: Callable[[str], str | None]) -> int:
         try:
             text = verb(name)
         except Error as e:
-            sys.stdout.flush()
-            sys.stderr.write(f"Error: {e}\n" + (f"hint: {e.hint}\n" if e.hint else ""))
+            complain(e)
             failed = 1
             continue
         if text is not None:
             write(text + "\n")
             sys.stdout.flush()
     return failed
+
+
+def complain(e: Error) -> None:
+    """Print an error where the next line of output would come."""
+    sys.stdout.flush()
+    sys.stderr.write(f"Error: {e}\n" + (f"hint: {e.hint}\n" if e.hint else ""))
 
 
 def confirm(question: str, *, force: bool) -> bool:

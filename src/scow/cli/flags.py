@@ -6,7 +6,7 @@ flags, and a command that is not ``interspersed`` takes everything after its fir
 
 from __future__ import annotations
 
-from scow.cli.units import parse_bytes, parse_duration
+from scow.cli.units import parse_bytes, parse_decimal, parse_duration
 from scow.errors import Invalid, Unsupported
 
 TYPE_CHECKING = False
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from scow.cli.command import Command, Flag
 
 SINGLE = {"bool", "string", "int", "int64", "uint", "uint16", "decimal", "bytes", "duration", "bool|string", "network"}
-READERS: dict[str, Callable[[str], int | float]] = {"bytes": parse_bytes, "duration": parse_duration, "decimal": float}
+READERS: dict[str, Callable[[str], int | float]] = {
+    "bytes": parse_bytes,
+    "duration": parse_duration,
+    "decimal": parse_decimal,
+}
 TRUE = {"1", "t", "T", "TRUE", "true", "True"}
 FALSE = {"0", "f", "F", "FALSE", "false", "False"}
 
@@ -100,6 +104,10 @@ class _Parser:
         if flag.name in self.missing:
             raise Unsupported(f"scow {self.command.name} does not support the flag --{flag.name}")
         self.given.add(flag.name)
+        if flag.kind == "filter" and "=" not in text:
+            raise UsageError(
+                f'invalid argument "{text}" for "{shown}" flag: bad format of filter (expected name=value)'
+            )
         found = convert(flag, text, shown)
         if flag.kind in SINGLE:
             self.values[flag.name] = found

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+class BadTemplate(Invalid):
+    """A ``--format`` that is no template; docker's exit code for it."""
+
+    exit_code = 64
+
+
 def inspect_each(names: Iterable[str], find: Callable[[str], dict[str, Any]], form: str) -> int:
     """Print all that was found, then what was wrong; 1 if anything was.
 
@@ -44,6 +50,9 @@ def _templated(found: list[dict[str, Any]], form: str) -> None:
 
     try:
         template = Template(form)
+    except Invalid as e:
+        raise BadTemplate(f"template parsing error: {e}") from None
+    try:
         for one in found:
             write(template.render(one) + "\n")
     except Invalid as e:

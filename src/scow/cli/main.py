@@ -85,7 +85,10 @@ def _run(command: Command, path: str, argv: list[str], context: Context) -> int:
     except Unsupported as e:
         _say(f"Error: {e}")
         return 125
-    return command.run(args, context)
+    try:
+        return command.run(args, context)
+    except UsageError as e:  # a flag's text that only the command can read (--ulimit, --mount, --filter)
+        return _usage_error(e, command, path)
 
 
 def _flag_words(command: Command, argv: list[str]) -> list[str]:
@@ -106,7 +109,11 @@ def _flag_words(command: Command, argv: list[str]) -> list[str]:
 
 
 def _dispatch(argv: list[str]) -> int:
-    options = _Globals(argv)
+    try:
+        options = _Globals(argv)
+    except UsageError as e:
+        _say(f"{e}\n\nUsage:  scow [OPTIONS] COMMAND [ARG...]\n\nRun 'scow --help' for more information")
+        return e.exit_code
     words = options.words
     if words and words[0] == "help":
         words = [*words[1:], "--help"]

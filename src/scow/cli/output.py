@@ -37,12 +37,7 @@ def listing(rows: Iterable[Mapping[str, str]], columns: Mapping[str, str], form:
     "" and ``table``. Errors: Invalid in docker's words for a bad template.
     """
     if form == "json":
-        import json
-
-        # Go marshals the row's fields in alphabetical order.
-        return "".join(
-            json.dumps(dict(sorted(r.items())), ensure_ascii=False, separators=(",", ":")) + "\n" for r in rows
-        )
+        form = "{{json .}}"
     if form in ("", "table"):
         form = "table " + default
     with_table = form.startswith("table ")

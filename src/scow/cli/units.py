@@ -42,6 +42,14 @@ def parse_bytes(text: str) -> int:
     return int(float(match[1]) * 1024 ** " kmgtp".index(match[2].lower() or " "))
 
 
+def parse_decimal(text: str) -> float:
+    """``0.5``, ``2`` (docker's NanoCPUs reads a rational number)."""
+    try:
+        return float(text)
+    except ValueError:
+        raise Invalid(f"failed to parse {text} as a rational number") from None
+
+
 def parse_duration(text: str) -> int:
     """``1m30s`` -> nanoseconds (time.ParseDuration)."""
     import re

@@ -44,7 +44,7 @@ def save(store: Store, names: list[str], out: Out, *, platform: str = "") -> Non
     plain = Plain(store.content, lambda diff_id: layer_size(store.paths, diff_id))
     found: dict[Digest, list[str]] = {}
     for name in names:
-        for record, shown in _meant(store, name):
+        for record, shown in meant(store, name):
             listed = found.setdefault(record, [])
             listed.extend(s for s in shown if s not in listed)
     images = []
@@ -56,7 +56,7 @@ def save(store: Store, names: list[str], out: Out, *, platform: str = "") -> Non
     writing.save(out, plain, images)
 
 
-def _meant(store: Store, name: str) -> list[tuple[Digest, list[str]]]:
+def meant(store: Store, name: str) -> list[tuple[Digest, list[str]]]:
     """The images that one word of ``save`` means, and the names to save them by."""
     record = None
     try:

@@ -128,10 +128,13 @@ class Images:
                 )
         last = set(names) >= set(record.names)
         if last:
-            self._check_unused(record, text, by_id=by_id, force=force)
+            if by_id or not force:
+                self._check_unused(record, text, by_id=by_id, force=force)
             names = [*names, *(d for d in record.repo_digests if d not in names)]
         removed = [self._untag(n) for n in names]
-        return removed + (self._delete(record, prune=prune) if last else [])
+        if not last or (not by_id and self._runs(record)):
+            return removed  # as docker: --force takes the name from a running container's image, and leaves the image
+        return removed + self._delete(record, prune=prune)
 
     def _untag(self, name: str) -> Removed:
         reference = Reference.parse(name)
@@ -153,10 +156,13 @@ class Images:
             if by_id:
                 problem = f"unable to delete {short} {must} - image is being used by {what} {user.id[:12]}"
             else:
-                shown = Reference.parse(text).familiar()
-                problem = f'unable to remove repository reference "{shown}" {must} - '
+                problem = f'unable to remove repository reference "{text}" {must} - '
                 problem += f"container {user.id[:12]} is using its referenced image {short}"
             raise Conflict(f"conflict: {problem}")
+
+    def _runs(self, record: ImageRecord) -> bool:
+        users = [c for c in container_rows.list_all(self.store.state) if c.image == str(record.id)]
+        return any(self._is_running(c.id) for c in users)
 
     def _is_running(self, container: str) -> bool:
         from scow.runtime.statefile import owner
@@ -209,6 +215,16 @@ class Images:
             rows.remove(self.store.state, record.id)
             removed.append(Removed("Deleted", str(record.id)))
         return Pruned(tuple(removed), self.collect())
+
+    def check_saved(self, names: Iterable[str]) -> None:
+        """NotFound for the first of ``names`` that ``save`` would not find: before anything is written."""
+        from scow.engine.archives import meant
+
+        for name in names:
+            try:
+                meant(self.store, name)
+            except NotFound:
+                raise NotFound(f"No such image: {name}") from None
 
     def save(self, names: Iterable[str], out: Any, *, platform: str = "") -> None:
         """``save``: write an archive of the images to ``out`` (an object with ``write``)."""

@@ -197,7 +197,7 @@ def _security_change(key: str, text: str) -> Callable[[Spec], None]:
         raise Unsupported(
             f"security option {key}={text}", f"{key} confinement is not implemented; use {key} on the host"
         )
-    raise Invalid(f'invalid --security-opt: "{key}"')
+    raise Invalid(f'Invalid --security-opt: "{key}"')
 
 
 def _seccomp(new: Spec, text: str) -> None:
@@ -212,7 +212,8 @@ def _seccomp(new: Spec, text: str) -> None:
             with open(text, "rb") as f:
                 new["linux"]["seccomp"] = light.loads(f.read(4 << 20))
         except OSError as e:
-            raise Invalid(f"opening seccomp profile ({text}) failed: {e.strerror}") from None
+            problem = (e.strerror or str(e)).lower()
+            raise Invalid(f"opening seccomp profile ({text}) failed: open {text}: {problem}") from None
 
 
 def mount(spec: Spec, destination: str, kind: str, source: str, options: Iterable[str]) -> Spec:

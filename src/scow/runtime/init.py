@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 CREATE_FAILED = "OCI runtime create failed: unable to start container process: error during container init: "
 EXEC_FAILED = "OCI runtime exec failed: exec failed: unable to start container process: "
-_OWN_WORDS = ("unable to find user", "unable to find group", "Unable to find group", "uids and gids", "Cannot mkdir:")
+_OWN_WORDS = ("unable to find user", "unable to find group", "uids and gids", "Cannot mkdir:")
 _RT_SIGACTION = {"x86_64": 13, "aarch64": 134}
 _ERROR_EXIT = 255
 """What docker's containers exit with when the kernel refuses to execute a file that was found."""

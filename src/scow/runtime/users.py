@@ -114,7 +114,7 @@ def _group_id(name: str, teams: list[list[str]]) -> int:
             return _number(_field(team, 2))
     wanted = _decimal(name)
     if wanted is None:
-        raise Invalid(f"Unable to find group {name}: no matching entries in group file")
+        raise Invalid(f"unable to find group {name}: no matching entries in group file")
     return _in_range(wanted)
 
 

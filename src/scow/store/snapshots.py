@@ -227,6 +227,8 @@ def _inherit_root(lowers: list[str], upper: str) -> None:
     """Give the upper directory the attributes of the root it covers, which are the topmost layer's that has any.
 
     A layer without an entry for its root has the attributes of an implied directory: then the next one is asked.
+    Everybody may enter it, whatever the layer says: ``tar -C dir .`` of a private directory makes images whose root is
+    0700, and docker's overlay gives every container a root of 0755.
     """
     chosen = os.stat(lowers[-1])
     for path in lowers:
@@ -235,7 +237,7 @@ def _inherit_root(lowers: list[str], upper: str) -> None:
             chosen = s
             break
     os.chown(upper, chosen.st_uid, chosen.st_gid)
-    os.chmod(upper, chosen.st_mode & 0o7777)
+    os.chmod(upper, chosen.st_mode & 0o7777 | 0o755)
     os.utime(upper, ns=(chosen.st_mtime_ns, chosen.st_mtime_ns))
 
 

@@ -29,7 +29,8 @@ def run(args: Args, context: Context) -> int:
     kind = args.text("type")
     known = finders(args, context)
     if kind and kind not in known:
-        raise Invalid(f'unknown type: "{kind}"', hint=f"types are {', '.join(known)}")
+        types = ", ".join(f'"{k}"' for k in known)
+        raise Invalid(f'unknown type: "{kind}": must be one of {types}')
 
     def find(name: str) -> dict[str, Any]:
         for look in [known[kind]] if kind else known.values():

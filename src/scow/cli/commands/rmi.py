@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from scow.cli.command import Command, boolean, refused
-from scow.cli.each import each
+from scow.cli.each import complain, each
+from scow.errors import NotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +17,13 @@ def run(args: Args, context: Context) -> int:
     images, force, prune = context.engine.images, args.on("force"), not args.on("no-prune")
 
     def remove(name: str) -> str | None:
-        removed = images.remove(name, force=force, prune=prune)
+        try:
+            removed = images.remove(name, force=force, prune=prune)
+        except NotFound as e:
+            if not force:
+                raise
+            complain(e)  # what is not there is gone: docker's -f says so and exits with 0
+            return None
         return "\n".join(f"{r.kind}: {r.name}" for r in removed) if removed else None
 
     return each(args.operands, remove)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from scow.cli.command import Command, string
 from scow.cli.outfile import output_file
-from scow.errors import NotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,11 +14,7 @@ if TYPE_CHECKING:
 def run(args: Args, context: Context) -> int:
     """Write an archive of images."""
     images, platform = context.engine.images, args.text("platform")
-    for name in args.operands:
-        try:
-            images.find(name)
-        except NotFound as e:
-            raise NotFound(f"No such image: {name}") from e
+    images.check_saved(args.operands)
     with output_file(args.text("output"), "failed to save image") as out:
         images.save(args.operands, out, platform=platform)
     return 0

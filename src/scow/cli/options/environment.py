@@ -27,9 +27,9 @@ def env_file(path: str) -> list[str]:
     for line in _lines(path, "env"):
         name, equals, _ = line.partition("=")
         if not name:
-            raise Invalid(f"invalid env file: no variable name on line '{line}'")
+            raise Invalid(f"invalid env file ({path}): no variable name on line '{line}'")
         if any(c.isspace() for c in name):
-            raise Invalid(f"invalid env file: variable '{name}' contains whitespaces")
+            raise Invalid(f"invalid env file ({path}): variable '{name}' contains whitespaces")
         if equals:
             found.append(line)
         elif name in os.environ:
@@ -62,6 +62,6 @@ def pairs(given: tuple[str, ...], flag: str, what: str = "label") -> tuple[tuple
 
 
 def labels(files: tuple[str, ...], given: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """Labels of ``--label-file`` and ``--label``."""
-    lines = tuple(line for path in files for line in _lines(path, "label"))
+    """Labels of ``--label-file`` (its lines without "=" say nothing, as in docker) and ``--label``."""
+    lines = tuple(line for path in files for line in _lines(path, "label") if "=" in line)
     return pairs((*lines, *given), "-l, --label")

@@ -79,6 +79,16 @@ def restart(text: str) -> RestartPolicy:
     return RestartPolicy(name or "no", retries)
 
 
+def _check_cpuset(text: str, count: int) -> None:
+    try:
+        wanted = [int(n) for part in text.split(",") if part for n in part.split("-")]
+    except ValueError:
+        raise Invalid(f"Invalid value {text} for cpuset cpus") from None
+    if any(n >= count for n in wanted):
+        available = f"0-{count - 1}" if count > 1 else "0"
+        raise Invalid(f"Requested CPUs are not available - requested {text}, available: {available}")
+
+
 def resources(args: Args) -> Resources:
     """All limits of a call; Invalid in docker's words for those that cannot be."""
     memory, swap, cpus = args.number("memory"), args.text("memory-swap"), args.decimal("cpus")
@@ -96,6 +106,7 @@ def resources(args: Args) -> Resources:
         raise Invalid(f"range of CPUs is from 0.01 to {count}.00, as there are only {count} CPUs available")
     if cpus and (args.number("cpu-period") or args.number("cpu-quota")):
         raise Invalid("Conflicting options: Nano CPUs and CPU Period cannot both be set")
+    _check_cpuset(args.text("cpuset-cpus"), count)
     score = args.number("oom-score-adj")
     if score is not None and not -1000 <= score <= 1000:
         raise Invalid(f"Invalid value {score}, range for oom score adj is [-1000, 1000]")

@@ -143,8 +143,8 @@ def tmpfs(text: str) -> MountRequest:
 
 
 def mounts(volumes: tuple[str, ...], longs: tuple[str, ...], tmpfses: tuple[str, ...]) -> tuple[MountRequest, ...]:
-    """All mounts asked for; two on one target are an error, as docker's."""
-    found = (*map(volume, volumes), *map(mount, longs), *map(tmpfs, tmpfses))
+    """All mounts asked for; two on one target are an error, as docker's (the same ``-v`` twice is one)."""
+    found = (*map(volume, dict.fromkeys(volumes)), *map(mount, longs), *map(tmpfs, tmpfses))
     seen: set[str] = set()
     for m in found:
         if m.target in seen:

@@ -19,13 +19,22 @@ def _is_address(text: str) -> bool:
     return False
 
 
-def _port_range(text: str, what: str) -> range:
+def dns(text: str) -> str:
+    """One ``--dns`` address; UsageError for anything else."""
+    if not _is_address(text.strip()):
+        raise UsageError(
+            f'invalid argument "{text}" for "--dns" flag: IP address is not correctly formatted: {text.strip()}'
+        )
+    return text.strip()
+
+
+def _port_range(text: str, what: str, least: int = 1) -> range:
     low, dash, high = text.partition("-")
     try:
         first, last = int(low), int(high if dash else low)
     except ValueError:
         raise Invalid(f"Invalid {what}: {text}") from None
-    if not (0 < first <= last <= 65535):
+    if not (least <= first <= last <= 65535):
         raise Invalid(f"Invalid {what}: {text}")
     return range(first, last + 1)
 
@@ -44,11 +53,12 @@ def publish(text: str) -> list[PortRequest]:
         head, _, container = rest.rpartition(":")
         host_ip, _, host = head.rpartition(":")
     if host_ip and not _is_address(host_ip):
-        raise Invalid(f"Invalid ip address: {host_ip}")
+        many = f"address {host_ip}:: too many colons in address" if ":" in host_ip else ""
+        raise Invalid(f"Invalid ip address {host_ip}: {many}" if many else f"Invalid ip address: {host_ip}")
     if not container:
         raise Invalid(f"No port specified: {text}<empty>")
     inside = _port_range(container, "containerPort")
-    outside = _port_range(host, "hostPort") if host else None
+    outside = _port_range(host, "hostPort", 0) if host else None
     if outside is not None and len(outside) != len(inside) and len(inside) != 1:
         raise Invalid(f"Invalid ranges specified for container and host Ports: {container} and {host}")
     if outside is None:

@@ -19,7 +19,9 @@ def truth(v: Any) -> bool:
 
 
 def _marshal(v: Any) -> str:
-    text = _json.dumps(v, ensure_ascii=False, separators=(",", ":"))
+    # A listing's row, whose fields have docker's order of a map, is a dict of texts; a document keeps its own order.
+    row = isinstance(v, dict) and all(isinstance(x, str | None) for x in v.values())
+    text = _json.dumps(v, ensure_ascii=False, separators=(",", ":"), sort_keys=row)
     for raw, escaped in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")):
         text = text.replace(raw, escaped)
     return text
