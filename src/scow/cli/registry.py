@@ -12,7 +12,11 @@ COMMON = {
     "exec": "Execute a command in a running container",
     "ps": "List containers",
     "build": "Build an image from a Dockerfile",
+    "pull": "Download an image from a registry",
+    "push": "Upload an image to a registry",
     "images": "List images",
+    "login": "Authenticate to a registry",
+    "logout": "Log out from a registry",
     "bootstrap": "Make a base image from a distribution's packages",
     "version": "Show the scow version information",
     "info": "Display system-wide information",
@@ -70,6 +74,8 @@ GROUPS: dict[str, tuple[str, dict[str, str]]] = {
             "load": "load",
             "ls": "images",
             "prune": "image prune",
+            "pull": "pull",
+            "push": "push",
             "remove": "rmi",
             "rm": "rmi",
             "save": "save",
@@ -96,7 +102,7 @@ GROUP_SUMMARIES = {
 
 # docker's verbs that scow does not have yet: refused by name, with where they will come from.
 MISSING = (
-    "bake compose context events login logout manifest network plugin port pull push search service stack stats swarm "
+    "bake compose context events manifest network plugin port search service stack stats swarm "
     "trust update volume buildx"
 ).split()
 

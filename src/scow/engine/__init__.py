@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from scow.engine.builds import Builds
     from scow.engine.containers import Containers
     from scow.engine.images import Images
+    from scow.engine.registries import Registries
     from scow.engine.system import System
     from scow.store.store import Store
 
@@ -47,7 +48,14 @@ class Engine:
         """Builds of Dockerfiles, and the build cache."""
         from scow.engine.builds import Builds
 
-        return Builds(self.store, self.images)
+        return Builds(self.store, self.images, self.registries)
+
+    @lazy
+    def registries(self) -> Registries:
+        """Registries: pull, push, login, logout."""
+        from scow.engine.registries import Registries
+
+        return Registries(self.store)
 
     @lazy
     def system(self) -> System:

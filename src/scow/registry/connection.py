@@ -38,7 +38,7 @@ PIECE = 1 << 16
 class Lost(Unavailable):
     """The connection failed or stalled. ``reached``: the server had been connected to, so another try may help."""
 
-    def __init__(self, message: str, *, reached: bool = True, hint: str | None = None) -> None:
+    def __init__(self, message: str, hint: str | None = None, *, reached: bool = True) -> None:
         super().__init__(message, hint)
         self.reached = reached
 

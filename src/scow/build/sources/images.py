@@ -14,7 +14,7 @@ from scow.build.results import Stack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from scow.build.graph import Vertex
@@ -42,11 +42,8 @@ class Images:
         self._known: dict[tuple[str, str], tuple[Image, bool]] = {}
         self._roots: dict[str, Digest] = {}
         self._lock = threading.Lock()
-
-    @property
-    def far(self) -> bool:
-        """Whether looking one up may take a while."""
-        return self._remote is not None
+        self.before_remote: Callable[[], None] = lambda: None
+        """Called when an image is about to be looked for far away, which may take a while."""
 
     def resolve(self, name: str, platform: Platform) -> tuple[Digest | None, ImageConfig]:
         """For the frontend: the digest of what a remote name stands for (None for a local image), and its
@@ -68,10 +65,19 @@ class Images:
         if self._remote is not None and mode != "local":
             sources.insert(0 if self._pull or mode == "pull" else 1, (self._remote, False))
         for source, local in sources:
+            if not local:
+                self.before_remote()
             try:
                 return self._chosen(source, name, platform, local=local), local
             except errors.NotFound:
                 continue
+            except (errors.Unavailable, errors.Denied) as e:
+                if local:
+                    raise
+                lacking = "" if source is sources[0][0] else f"{name} is not in the local store: "
+                raise type(e)(
+                    f"{lacking}failed to resolve source metadata for {name}: {e}", e.hint or _remedies(name)
+                ) from None
         raise _nowhere(name, pullable=self._remote is not None)
 
     def _chosen(self, source: Source, name: str, platform: Platform, *, local: bool) -> Image:
@@ -137,8 +143,11 @@ class _Counted:
 
 def _nowhere(name: str, *, pullable: bool) -> errors.NotFound:
     where = "neither in the local store nor in its registry" if pullable else "not in the local store"
-    remedies = f"pull it (scow pull {name}), or make one here: scow bootstrap, scow import, scow load"
-    return errors.NotFound(f"{name} is {where}", hint=remedies)
+    return errors.NotFound(f"{name} is {where}", hint=_remedies(name))
+
+
+def _remedies(name: str) -> str:
+    return f"pull it (scow pull {name}), or make one here: scow bootstrap, scow import, scow load"
 
 
 def _bare(name: str) -> str:

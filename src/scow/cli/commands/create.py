@@ -7,6 +7,7 @@ import sys
 from scow.cli.command import Command
 from scow.cli.commands.run import CidFile, failed, warn
 from scow.cli.options.container import FLAGS, REFUSED, container_request
+from scow.cli.pulling import create
 from scow.errors import Error
 
 TYPE_CHECKING = False
@@ -20,7 +21,7 @@ def run(args: Args, context: Context) -> int:
     try:
         request = container_request(args)
         cid = CidFile(args.text("cidfile"))
-        created = context.engine.containers.create(request)
+        created = create(context, request, quiet=args.on("quiet"))
         cid.write(created.record.id)
     except Error as e:
         return failed(e, "create")

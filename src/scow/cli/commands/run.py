@@ -8,6 +8,7 @@ import sys
 from scow.cli import terminal
 from scow.cli.command import Command, boolean, string
 from scow.cli.options.container import FLAGS, REFUSED, container_request
+from scow.cli.pulling import create
 from scow.engine.container.launch import How
 from scow.errors import Error, Invalid
 
@@ -31,7 +32,7 @@ def run(args: Args, context: Context) -> int:
         if not possible(args, request):
             return 1
         cid = CidFile(args.text("cidfile"))
-        created = context.engine.containers.create(request)
+        created = create(context, request, quiet=args.on("quiet"))
         cid.write(created.record.id)
         warn(created.warnings)
         how = how_of(request, detach=detach)

@@ -6,7 +6,7 @@ import os
 import time
 
 from scow.engine.container import config, hostconfig, networking, spec
-from scow.errors import Conflict, Invalid, NotFound, Unsupported
+from scow.errors import Conflict, Invalid, NotFound
 from scow.oci.config import ImageConfig
 from scow.oci.digest import Digest
 from scow.store import containers as rows
@@ -68,25 +68,8 @@ def create(store: Store, images: Images, request: ContainerRequest) -> Created:
 
 
 def find_image(images: Images, request: ContainerRequest) -> ImageRecord:
-    """The image asked for. NotFound in docker's words, with what brings images here."""
-    if request.pull == "always":
-        raise Unsupported(
-            "--pull always: scow has no registry client yet",
-            hint="images come by `scow bootstrap`, `scow import` or `scow load`; registries will by `scow pull`",
-        )
-    try:
-        return images.find(request.image)
-    except NotFound:
-        from scow.oci.reference import Reference
-
-        name = Reference.parse(request.image).familiar()
-        if request.pull == "never":
-            raise NotFound(f"No such image: {name}") from None
-        raise NotFound(
-            f"Unable to find image '{name}' locally",
-            hint="make it with `scow bootstrap`, or bring it with `scow import` or `scow load`; "
-            "registries come later, with `scow pull`",
-        ) from None
+    """The image asked for. NotFound in docker's words; pulling it is the caller's to do, who shows it."""
+    return images.find(request.image)
 
 
 def plan(store: Store, request: ContainerRequest, image: ImageConfig) -> list[dict[str, Any]]:
