@@ -36,7 +36,7 @@ def _flag_rows(flags: tuple[Flag, ...]) -> list[tuple[str, str]]:
             continue
         left = f"-{flag.short}, " if flag.short else "    "
         left += f"--{flag.name}" + ("" if flag.kind == "bool" else f" {flag.kind}")
-        shown = f'"{flag.default}"' if isinstance(flag.default, str) else str(flag.default)
+        shown = f'"{flag.default}"' if isinstance(flag.default, str) else str(flag.default).lower()
         right = flag.help + (f" (default {shown})" if flag.default not in (None, False, "", 0) else "")
         rows.append((left, right))
     return rows

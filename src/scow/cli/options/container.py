@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from scow.cli.command import boolean, integer, refused, repeated, string
+from scow.cli.command import Flag, boolean, integer, refused, repeated, string
 from scow.cli.flags import UsageError
 from scow.cli.options.environment import environment, labels, pairs
 from scow.cli.options.limits import device, resources, restart, sysctl
 from scow.cli.options.mounts import mounts
-from scow.cli.options.network import add_host, publish, shared
+from scow.cli.options.network import add_host, dns, publish, shared
 from scow.engine.requests import ContainerRequest, Namespaces, Networking, Security
 from scow.errors import Invalid, Unsupported
 
@@ -55,7 +55,7 @@ FLAGS = (
     repeated("mount", "Attach a filesystem mount to the container", kind="mount"),
     string("name", "Assign a name to the container"),
     string("network", "Connect a container to a network (none, host, bridge, container:NAME)", kind="network"),
-    string("net", "Connect a container to a network", kind="network"),
+    Flag("net", "network", "Connect a container to a network", default="", hidden=True),
     integer("oom-score-adj", "Tune host's OOM preferences (-1000 to 1000)"),
     string("pid", "PID namespace to use"),
     integer("pids-limit", "Tune container pids limit (set -1 for unlimited)"),
@@ -77,6 +77,7 @@ FLAGS = (
     boolean("tty", "Allocate a pseudo-TTY", "t"),
     repeated("ulimit", "Ulimit options", kind="ulimit"),
     string("user", "Username or UID (format: <name|uid>[:<group|gid>])", "u"),
+    string("userns", "User namespace to use (host)"),
     string("uts", "UTS namespace to use"),
     repeated("volume", "Bind mount a volume", "v"),
     repeated("volumes-from", "Mount volumes from the specified container(s)"),
@@ -89,7 +90,7 @@ REFUSED = refused(
     "health-cmd", "health-interval", "health-retries", "health-start-interval", "health-start-period",
     "health-timeout", "ip", "ip6", "isolation", "kernel-memory", "link", "link-local-ip", "mac-address",
     "memory-swappiness", "network-alias", "no-healthcheck!", "oom-kill-disable!", "runtime", "storage-opt",
-    "use-api-socket!", "userns", "volume-driver",
+    "use-api-socket!", "volume-driver",
 )  # fmt: skip
 
 
@@ -110,7 +111,7 @@ def _networking(args: Args) -> Networking:
         hostname=args.text("hostname"),
         domainname=args.text("domainname"),
         hosts=tuple(add_host(t) for t in args.all("add-host")),
-        dns=args.all("dns"),
+        dns=tuple(dns(t) for t in args.all("dns")),
         dns_search=args.all("dns-search"),
         dns_options=args.all("dns-option"),
         ports=tuple(p for t in args.all("publish") for p in publish(t)),
@@ -124,6 +125,8 @@ def _namespaces(args: Args) -> Namespaces:
     cgroup = args.text("cgroupns")
     if cgroup not in ("", "host", "private"):
         raise Invalid("--cgroupns: invalid CGROUP mode")
+    if args.text("userns") not in ("", "host"):
+        raise Unsupported(f"scow run does not support --userns {args.text('userns')}", hint="rootless comes later")
     ipc = args.text("ipc")
     if ipc not in ("", "host", "private", "shareable", "none") and not ipc.startswith("container:"):
         raise Invalid(f"invalid IPC mode: {ipc}")
@@ -168,6 +171,10 @@ def container_request(args: Args, *, detach: bool = False) -> ContainerRequest:
     entrypoint: tuple[str, ...] | None = None
     if "entrypoint" in args.given:
         entrypoint = (args.text("entrypoint"),) if args.text("entrypoint") else ()
+    if args.text("stop-signal"):
+        from scow.engine.container.stop import number_of
+
+        number_of(args.text("stop-signal"))
     streams = attached(args)
     return ContainerRequest(
         image=args.operands[0],
