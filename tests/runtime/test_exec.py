@@ -284,3 +284,45 @@ def test_attached_pipes_pass_signals_and_exit_code(box: Any) -> None:
         assert attached.wait(10) == 6
         assert attached.stdout.read().endswith(b"caught\n")
     assert box.finish(handle).code == 6
+
+
+def test_more_than_fits_goes_through_in_both_directions(box: Any) -> None:
+    # Neither side may wait for the other: what `cat` has not written yet fills every buffer on the way.
+    data = os.urandom(4 << 20)
+    bundle = box.bundle("cat")
+    handle = box.create(bundle, stdin="once")
+    handle.start()
+    code = [sys.executable, "-c", ATTACH, bundle.state, "pipe"]
+    assert subprocess.run(code, input=data, capture_output=True, timeout=60, check=True).stdout == data
+    assert box.finish(handle).code == 0
+
+
+def test_stdin_nobody_reads_is_bounded(box: Any) -> None:
+    bundle = box.bundle("sh", "-c", "sleep 2; wc -c")
+    handle = box.create(bundle, stdin="once")
+    handle.attach("o")
+    handle.start()
+    code = [sys.executable, "-c", ATTACH, bundle.state, "pipe"]
+    with subprocess.Popen(code, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as feeder:
+        assert feeder.stdin
+        os.set_blocking(feeder.stdin.fileno(), False)
+        sent, until = 0, time.monotonic() + 1.5
+        while time.monotonic() < until:
+            try:
+                sent += os.write(feeder.stdin.fileno(), bytes(1 << 16))
+            except BlockingIOError:
+                time.sleep(0.01)
+        assert sent < 8 << 20, "somebody keeps it all in memory"
+        os.set_blocking(feeder.stdin.fileno(), True)
+        feeder.stdin.close()
+        assert feeder.wait(30) == 0
+    assert box.finish(handle).out == f"{sent}\n"
+
+
+def test_typing_ahead_of_a_terminal_that_does_not_read(box: Any) -> None:
+    bundle = box.bundle("sh", "-c", "stty -echo -icanon; echo up; sleep 0.5; head -c 50000 | wc -c", terminal=True)
+    handle = box.start(bundle, stdin="open")
+    while b"up" not in b"".join(handle.pending):
+        handle.pending.append(handle.channel.receive()[0])
+    handle.feed(b"x" * 50_000)
+    assert box.finish(handle).out.endswith("50000\r\n")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from types import FrameType, TracebackType
     from typing import Any
 
-CHUNK = 1 << 16
+CHUNK = 1 << 15
 DETACH_KEYS = b"\x10\x11"
 """ctrl-p ctrl-q."""
 # Not passed on: what the kernel sends us for ourselves, what stops us, and what cannot be caught.
@@ -166,37 +166,52 @@ def attach(client: Client, streams: Streams, *, proxy_signals: bool = True) -> E
         return parse_exit(ended[0])
     resize = (lambda: client.resize(*window_size(streams.stdin))) if streams.terminal and streams.stdin >= 0 else None
     deliver = (lambda number: client.send(b"k%d" % number)) if proxy_signals else None
-    poll = select.poll()
-    poll.register(client.fileno(), select.POLLIN)
-    if streams.stdin >= 0:
-        poll.register(streams.stdin, select.POLLIN)
+    feed = _Feed(client, streams.stdin, keys)
     with Forwarded(deliver, resize):
         if resize:
             resize()
         while True:
-            for fd, _ in poll.poll():
-                if fd == client.fileno():
-                    message, _ = client.expect(b"oeX+cs")
-                    if message[:1] == b"X":
-                        return parse_exit(message)
-                    if message[:1] in out:
-                        write_all(out[message[:1]], message[1:])
-                elif not _typed(client, streams.stdin, keys):
-                    poll.unregister(fd)
+            ready = feed.wait()
+            if client.fileno() in ready:
+                message, _ = client.expect(b"oeX+cs")
+                if message[:1] == b"X":
+                    return parse_exit(message)
+                if message[:1] in out:
+                    write_all(out[message[:1]], message[1:])
+            feed.move(ready)
 
 
-def _typed(client: Client, fd: int, keys: Keys) -> bool:
-    """Pass on what is typed; False at the end of it."""
-    try:
-        data = os.read(fd, CHUNK)
-    except OSError:
-        data = b""
-    if not data:
-        client.end_input()
-        return False
-    if passed := keys.feed(data):
-        client.feed(passed)
-    return True
+class _Feed:
+    """Our stdin on its way to the container. Sending never blocks: while it would, we read nothing, but do print."""
+
+    def __init__(self, client: Client, fd: int, keys: Keys) -> None:
+        self.client = client
+        self.fd = fd
+        self.keys = keys
+        self.unsent = b""
+        self.ended = fd < 0
+
+    def wait(self) -> dict[int, int]:
+        """The descriptors there is something to do with, and what."""
+        poll = select.poll()
+        poll.register(self.client.fileno(), select.POLLIN | (select.POLLOUT if self.unsent else 0))
+        if not self.ended and not self.unsent:
+            poll.register(self.fd, select.POLLIN)
+        found = dict(poll.poll())
+        if found.get(self.client.fileno()) == select.POLLOUT:
+            found[-1] = found.pop(self.client.fileno())
+        return found
+
+    def move(self, ready: dict[int, int]) -> None:
+        """Read what is typed, and send what can be sent."""
+        if self.fd in ready and not self.ended and not self.unsent:
+            data = _read(self.fd)
+            if not data:
+                self.ended = True
+                self.client.end_input()
+            self.unsent = self.keys.feed(data) if data else b""
+        if self.unsent and self.client.try_feed(self.unsent):
+            self.unsent = b""
 
 
 def write_all(fd: int, data: bytes) -> None:

@@ -32,13 +32,14 @@ class Channel:
         """The descriptor, for poll."""
         return self.socket.fileno()
 
-    def send(self, message: bytes, fds: tuple[int, ...] = ()) -> bool:
-        """Send one message; False if the other end is gone."""
+    def send(self, message: bytes, fds: tuple[int, ...] = (), *, wait: bool = True) -> bool:
+        """Send one message; False if the other end is gone. BlockingIOError if it would have to wait and may not."""
         import _socket
 
+        flags = _socket.MSG_NOSIGNAL | (0 if wait else _socket.MSG_DONTWAIT)
         ancillary = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, b"".join([f.to_bytes(_INT, sys.byteorder) for f in fds]))]
         try:
-            self.socket.sendmsg([message], ancillary if fds else [], _socket.MSG_NOSIGNAL)
+            self.socket.sendmsg([message], ancillary if fds else [], flags)
         except (BrokenPipeError, ConnectionResetError):
             return False
         return True

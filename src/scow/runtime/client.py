@@ -72,6 +72,15 @@ class Client:
         for i in range(0, len(data), channel.MOST // 2):
             self.send(b"I" + data[i : i + channel.MOST // 2])
 
+    def try_feed(self, data: bytes) -> bool:
+        """Bytes for stdin (at most half of ``channel.MOST``), if they can be sent without waiting."""
+        try:
+            if not self.channel.send(b"I" + data, wait=False):
+                raise Unavailable("the container's supervisor is gone")
+        except BlockingIOError:
+            return False
+        return True
+
     def end_input(self) -> None:
         """Stdin has ended."""
         self.send(b"C")

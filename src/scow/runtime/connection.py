@@ -21,16 +21,19 @@ FULL = 1 << 20
 
 
 class Connection:
-    """A client's end, with what it has asked for and what it has not read yet."""
+    """A client's end, with what it has asked for and what it has not read yet.
 
-    __slots__ = ("attached", "channel", "claims", "closed", "control", "feeds", "queue", "queued", "waits")
+    ``deaf``: it has sent more stdin than the container reads, and is not listened to for a while.
+    """
+
+    __slots__ = ("attached", "channel", "claims", "closed", "control", "deaf", "feeds", "queue", "queued", "waits")
 
     def __init__(self, channel: Channel, *, control: bool = False) -> None:
         channel.socket.setblocking(False)
         self.channel = channel
         self.control = control
         self.attached = b""
-        self.feeds = self.waits = self.claims = self.closed = False
+        self.feeds = self.waits = self.claims = self.closed = self.deaf = False
         self.queue: list[tuple[bytes, tuple[int, ...]]] = []
         self.queued = 0
 

@@ -80,8 +80,6 @@ class Door:
         """A client reads again, asks for something, or has gone."""
         if events & WRITE:
             client.flush()
-            if not client.queue:
-                self.loop.change(client.fileno(), READ)
             self.host.relieved()
         if events & (READ | GONE):
             try:
@@ -95,6 +93,12 @@ class Door:
                 self.host.obey(client, message[:1], message[1:], fds)
             except (Error, OSError, ValueError, LookupError, TypeError) as e:  # one client's nonsense is not our end
                 client.send(b"-" + light.dumps({"message": f"{e}", "exit_code": 125}).encode())
+        self.press()
+
+    def listen_to_all(self) -> None:
+        """The container reads again: so do we."""
+        for client in self.clients:
+            client.deaf = False
         self.press()
 
     def _drop(self, client: Connection) -> None:
@@ -111,10 +115,9 @@ class Door:
         self.press()
 
     def press(self) -> None:
-        """Watch for the moment in which slow readers read again."""
+        """Watch for what each client is expected to do: ask for something, or read on."""
         for client in self.clients:
-            if client.queue:
-                self.loop.change(client.fileno(), READ | WRITE)
+            self.loop.change(client.fileno(), (0 if client.deaf else READ) | (WRITE if client.queue else 0))
 
     def full(self) -> bool:
         """Whether somebody has so much to read that the container has to wait."""

@@ -13,7 +13,7 @@ from scow.runtime import ending, light, statefile, workers
 from scow.runtime.channel import Channel, read_memory
 from scow.runtime.connection import Connection
 from scow.runtime.door import Door, failed
-from scow.runtime.loop import WRITE, Loop
+from scow.runtime.loop import READ, WRITE, Loop
 from scow.runtime.restart import Restarts
 from scow.runtime.streams import Streams
 
@@ -164,35 +164,39 @@ class Monitor:
     # -- while it runs
 
     def watch_streams(self) -> None:
-        """Watch the container's outputs, unless a client has too much to read already."""
-        full = self.door.full()
+        """Watch the outputs, unless a client has too much to read already, and stdin, if something waits for it."""
+        full, stdin = self.door.full(), self.streams.stdin
         for fd in self.streams.outputs:
-            if full:
+            writes = WRITE if fd == stdin and self.streams.input else 0
+            if events := (0 if full else READ) | writes:
+                self.loop.watch(fd, self.pump(fd), events)
+            else:
                 self.loop.forget(fd)
-            elif fd not in self.loop.handlers:
-                self.loop.watch(fd, self.reader(fd))
-        if self.streams.input and self.streams.stdin >= 0 and self.streams.terminal < 0:
-            self.loop.watch(self.streams.stdin, self.on_input, WRITE)
+        if stdin >= 0 and stdin not in self.streams.outputs:
+            if self.streams.input:
+                self.loop.watch(stdin, self.pump(stdin), WRITE)
+            else:
+                self.loop.forget(stdin)
 
-    def reader(self, fd: int) -> Handler:
-        """What to do when the container writes to ``fd``."""
-        return lambda _events: self.on_output(fd)
+    def pump(self, fd: int) -> Handler:
+        """What to do when the container has written to ``fd``, or reads from it."""
+        return lambda events: self.on_stream(fd, events)
 
-    def on_output(self, fd: int) -> None:
-        """The container has written something."""
-        if not self.streams.read(fd, self.door.clients):
+    def on_stream(self, fd: int, events: int) -> None:
+        """Move bytes; a terminal's master is read and written."""
+        if events & WRITE or fd not in self.streams.outputs:
+            was_full = self.streams.full()
+            self.streams.write()
+            if was_full and not self.streams.full():
+                self.door.listen_to_all()
+            if not self.streams.input:
+                self.loop.forget(fd)  # it may be closed by now, which poll does not mind
+        if events & ~WRITE and fd in self.streams.outputs and not self.streams.read(fd, self.door.clients):
             self.loop.forget(fd)
             self.streams.end(fd)
         self.door.press()
-        if self.door.full():
+        if fd in self.streams.outputs and (fd not in self.loop.handlers or self.door.full()):
             self.watch_streams()
-
-    def on_input(self, _events: int) -> None:
-        """The container reads its stdin again."""
-        fd = self.streams.stdin
-        self.streams.write()
-        if not self.streams.input:  # written, or nobody reads: it may be closed by now, which poll does not mind
-            self.loop.forget(fd)
 
     def relieved(self) -> None:
         """A slow client has read something."""
@@ -214,6 +218,7 @@ class Monitor:
             client.attached, client.feeds = rest, b"i" in rest
         elif verb == b"I":
             self.streams.feed(rest)
+            client.deaf = self.streams.full()
             self.watch_streams()
         elif verb == b"C":
             self.streams.end_input()

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 16
 STDIN_FULL = 1 << 20
+"""Bytes that may wait for a container which does not read its stdin."""
 
 
 class Streams:
@@ -24,6 +25,7 @@ class Streams:
         self.stdin = -1
         self.terminal = -1
         self.input: list[bytes] = []
+        self.waiting = 0
         self.ending = False
 
     def pipes(self, *, stdin: bool) -> tuple[int, int, int]:
@@ -84,7 +86,12 @@ class Streams:
         """Bytes for stdin."""
         if self.stdin >= 0 and not self.ending:
             self.input.append(data)
+            self.waiting += len(data)
             self.write()
+
+    def full(self) -> bool:
+        """Whether so much waits for stdin that clients should wait too."""
+        return self.waiting > STDIN_FULL
 
     def end_input(self) -> None:
         """Close stdin once what is waiting is written; a terminal has no end, its program reads ^D as data."""
@@ -100,8 +107,10 @@ class Streams:
                 return
             except OSError:  # nobody reads it any more
                 self.input.clear()
+                self.waiting = 0
                 self.ending = self.terminal < 0
                 break
+            self.waiting -= written
             if written == len(self.input[0]):
                 del self.input[0]
             else:

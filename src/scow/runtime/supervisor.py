@@ -10,9 +10,8 @@ import os
 import sys
 
 if __name__ == "__main__":
-    import gc
-
     import _socket
+    import gc
 
     gc.disable()  # nothing we load is garbage; collecting costs 2 ms of a container's start
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
