@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from scow.build.inputs import Inputs
     from scow.build.results import Result
     from scow.build.runners.table import Table
-    from scow.build.sources.contexts import ContextRunner
+    from scow.build.solver import Runner
     from scow.oci.config import ImageConfig
     from scow.oci.descriptor import Descriptor
     from scow.oci.digest import Digest
@@ -145,7 +145,6 @@ class _Session:
         self.cache = Cache(self.records, lambda d: layer_size(store.paths, d) is not None, flights, self._keep)
         self.images = Images(self.world, remote, pull=request.pull)
         self.places: dict[str, Any] = {}
-        self.contexts: ContextRunner
 
     def __enter__(self) -> _Session:
         return self
@@ -191,31 +190,58 @@ class _Session:
         return solver.solve((edge,))[0]
 
     def _table(self) -> Table:
-        from scow.build.runners.execop import ExecRunner
-        from scow.build.runners.fileop import FileRunner
-        from scow.build.runners.layerops import LayerRunner
         from scow.build.runners.table import Table
-        from scow.build.sources.contexts import ContextRunner
-        from scow.build.sources.git import GitRunner
-        from scow.build.sources.http import HttpRunner
-        from scow.build.sources.images import ImageRunner
-        from scow.store.filedigests import file_digests
 
-        self.contexts = ContextRunner(self.places, lambda path: file_digests(self.store.paths, path))
-        self.exit.callback(self.contexts.close)
-        http = HttpRunner(self.world, self.records)
         return Table(
             {
-                "exec": ExecRunner(self.world),
-                "file": FileRunner(self.world),
-                "layers": LayerRunner(),
-                "docker-image": ImageRunner(self.images),
-                "local": self.contexts,
-                "http": http,
-                "https": http,
-                "git": GitRunner(self.world),
+                "exec": self._exec,
+                "file": self._file,
+                "layers": self._layers,
+                "docker-image": self._image,
+                "local": self._local,
+                "http": self._http,
+                "https": self._http,
+                "git": self._git,
             }
         )
+
+    def _exec(self) -> Runner:
+        from scow.build.runners.execop import ExecRunner
+
+        return ExecRunner(self.world)
+
+    def _file(self) -> Runner:
+        from scow.build.runners.fileop import FileRunner
+
+        return FileRunner(self.world)
+
+    def _layers(self) -> Runner:
+        from scow.build.runners.layerops import LayerRunner
+
+        return LayerRunner()
+
+    def _image(self) -> Runner:
+        from scow.build.sources.images import ImageRunner
+
+        return ImageRunner(self.images)
+
+    def _local(self) -> Runner:
+        from scow.build.sources.contexts import ContextRunner
+        from scow.store.filedigests import file_digests
+
+        contexts = ContextRunner(self.places, lambda path: file_digests(self.store.paths, path))
+        self.exit.callback(contexts.close)
+        return contexts
+
+    def _http(self) -> Runner:
+        from scow.build.sources.http import HttpRunner
+
+        return HttpRunner(self.world, self.records)
+
+    def _git(self) -> Runner:
+        from scow.build.sources.git import GitRunner
+
+        return GitRunner(self.world)
 
     def finish(self, conversions: tuple[Conversion, ...]) -> BuildResult:
         """Solve all platforms at once, then export."""

@@ -16,9 +16,6 @@ from scow.build.graph import plain
 from scow.build.keys import CacheMap, InputKey
 from scow.build.ops import NONE, ExecOp
 from scow.build.results import Pending, Stack, in_background
-from scow.build.runners.execmounts import Mounted, prepare_mounts
-from scow.build.runners.selection import content_of_mounts
-from scow.build.streams import Output
 from scow.values import replace
 
 TYPE_CHECKING = False
@@ -30,6 +27,7 @@ if TYPE_CHECKING:
     from scow.build.jobs import Job
     from scow.build.ops import ExecMount, Meta
     from scow.build.results import Result
+    from scow.build.runners.execmounts import Mounted
     from scow.build.world import World
 
 HOSTNAME = "buildkitsandbox"
@@ -53,7 +51,11 @@ class ExecRunner:
             mounts = [m for m in op.mounts if m.input == n]
             by_content = all(m.dest != "/" and (m.readonly or m.output == NONE) and m.kind == "bind" for m in mounts)
             selectors = tuple(sorted({m.selector or "/" for m in mounts}))
-            content = content_of_mounts(self._world, selectors) if mounts and by_content else None
+            content = None
+            if mounts and by_content:
+                from scow.build.runners.selection import content_of_mounts
+
+                content = content_of_mounts(self._world, selectors)
             keys.append(InputKey("" if content else ",".join(selectors), content))
         meta = replace(op.meta, proxy=None)
         mounts_key = tuple(_keyed(m, keys) for m in op.mounts)
@@ -62,6 +64,8 @@ class ExecRunner:
 
     def run(self, vertex: Vertex, inputs: Sequence[Result], job: Job) -> Sequence[Result]:
         """Run the command; the result is the root with the frozen snapshot on top."""
+        from scow.build.runners.execmounts import prepare_mounts
+
         op = vertex.op
         assert isinstance(op, ExecOp)
         self._world.check_allowed(op)
@@ -85,6 +89,7 @@ class ExecRunner:
         return [stack.push(pending)]
 
     def _execute(self, op: ExecOp, rootfs: Sequence[Any], mounted: Mounted, key: str, job: Job) -> None:
+        from scow.build.streams import Output
         from scow.runtime.bundle import Bundle
         from scow.runtime.program import StartError
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import sys
 
-from scow.cli.options.limits import ulimit
-from scow.cli.options.network import add_host
 from scow.errors import Invalid, Unsupported
 
 TYPE_CHECKING = False
@@ -114,6 +112,22 @@ def agents(given: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
+def _hosts(given: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    if not given:
+        return ()
+    from scow.cli.options.network import add_host
+
+    return tuple(map(add_host, given))
+
+
+def _ulimits(given: tuple[str, ...]) -> tuple[tuple[str, int, int], ...]:
+    if not given:
+        return ()
+    from scow.cli.options.limits import ulimit
+
+    return tuple((u.name, u.soft, u.hard) for u in map(ulimit, given))
+
+
 def tags(given: tuple[str, ...]) -> tuple[str, ...]:
     """``--tag`` texts as full references, each once. Invalid before any work is done."""
     from scow.oci.reference import Reference
@@ -171,8 +185,8 @@ def request(args: Args) -> BuildRequest:
         no_cache=no_cache,
         pull=args.on("pull"),
         network=args.text("network") or "default",
-        extra_hosts=tuple(add_host(t) for t in args.all("add-host")),
-        ulimits=tuple((u.name, u.soft, u.hard) for u in map(ulimit, args.all("ulimit"))),
+        extra_hosts=_hosts(args.all("add-host")),
+        ulimits=_ulimits(args.all("ulimit")),
         shm_size=args.number("shm-size") or 0,
         outputs=outputs(args),
         given=given,
