@@ -9,7 +9,7 @@
         y: int = 0
 
 Rules: annotations are strings (``from __future__ import annotations``), defaults are immutable and come last, no
-inheritance between values. ``__post_init__`` is called if there is one. The constructor is compiled at first use.
+inheritance between values. ``__post_init__`` is called if there is one. The constructor is compiled after some use.
 """
 
 from __future__ import annotations
@@ -34,9 +34,29 @@ def _refuse(self: object, name: str, _value: object = None) -> None:
     raise AttributeError(f"{type(self).__name__}.{name} cannot be changed: values are immutable")
 
 
+PATIENCE = 12
+"""How many values of a class are made before its constructor is compiled, which costs as much as fifty of them."""
+
+
 def _first_init(self: Any, *args: Any, **kwargs: Any) -> None:
-    """Compile the class's real constructor, install it, and call it."""
+    """Fill in the fields one by one. A class that is made often, and whoever gives the wrong arguments, gets the real
+    constructor: it is compiled, installed and called.
+    """
     cls: Any = next(c for c in type(self).__mro__ if "_fields" in c.__dict__)
+    cls._made += 1
+    given = dict(zip(cls._fields, args, strict=False))
+    if cls._made <= PATIENCE and len(given) == len(args) and given.keys().isdisjoint(kwargs):
+        found = {**cls._defaults, **given, **kwargs}
+        if len(found) == len(cls._fields) and all(n in found for n in cls._fields):
+            for n in cls._fields:
+                _set(self, n, found[n])
+            if hasattr(cls, "__post_init__"):
+                self.__post_init__()
+            return
+    _compile_init(cls)(self, *args, **kwargs)
+
+
+def _compile_init(cls: Any) -> Any:
     defaults: dict[str, object] = cls._defaults
     params = ", ".join(f"{n}=_d[{n!r}]" if n in defaults else n for n in cls._fields)
     body = "".join(f"\n    _s(self, {n!r}, {n})" for n in cls._fields) or "\n    pass"
@@ -45,9 +65,8 @@ def _first_init(self: Any, *args: Any, **kwargs: Any) -> None:
     scope: dict[str, Any] = {"_d": defaults, "_s": _set}
     # The text is made of field names only, which the class statement has checked to be identifiers.
     exec(f"def __init__(self, {params}):{body}", scope)  # noqa: S102
-    init: Any = scope["__init__"]
-    cls.__init__ = init
-    init(self, *args, **kwargs)
+    cls.__init__ = scope["__init__"]
+    return cls.__init__
 
 
 def _astuple(self: Any) -> tuple[object, ...]:
@@ -89,6 +108,7 @@ def value(cls: type[T]) -> type[T]:
     body.update(
         _fields=names,
         _defaults=defaults,
+        _made=0,
         __slots__=slots,
         __init__=_first_init,
         __setattr__=_refuse,
