@@ -35,6 +35,7 @@ OTHERS = {
     "load": "Load an image from a tar archive or STDIN",
     "logs": "Fetch the logs of a container",
     "pause": "Pause all processes within one or more containers",
+    "port": "List port mappings or a specific mapping for the container",
     "rename": "Rename a container",
     "restart": "Restart one or more containers",
     "rm": "Remove one or more containers",
@@ -102,7 +103,7 @@ GROUP_SUMMARIES = {
 
 # docker's verbs that scow does not have yet: refused by name, with where they will come from.
 MISSING = (
-    "bake compose context events manifest network plugin port search service stack stats swarm "
+    "bake compose context events manifest network plugin search service stack stats swarm "
     "trust update volume buildx"
 ).split()
 
