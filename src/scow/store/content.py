@@ -148,18 +148,20 @@ def layer_size(paths: Paths, diff_id: Digest) -> int | None:
 
 def layer_content_size(paths: Paths, diff_id: Digest) -> int | None:
     """Bytes of all files of a layer, which docker calls its size; None if there is no such layer."""
-    return _layer_fact(paths, diff_id, "content")
+    return _layer_fact(paths, diff_id, "content", "size")
 
 
-def _layer_fact(paths: Paths, diff_id: Digest, name: str) -> int | None:
+def _layer_fact(paths: Paths, diff_id: Digest, *names: str) -> int | None:
+    """The first of the named numbers that a layer's ``meta.json`` has."""
     if diff_id.algorithm != "sha256":
         return None
     try:
         with open(paths.layer_meta(diff_id), encoding="utf-8") as f:
-            return int(json.load(f)[name])
+            meta = json.load(f)
+        return int(next(meta[name] for name in names if name in meta))
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError) as e:
+    except (ValueError, KeyError, TypeError, StopIteration) as e:
         raise Corrupt(f"{paths.layer_meta(diff_id)} is damaged: {e}", hint="run scow system check --repair") from e
 
 
