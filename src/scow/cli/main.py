@@ -180,5 +180,18 @@ def main(argv: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141
     except OSError as e:
-        _say(f"Error: {e}")
-        return 1
+        return _report(_worded(e, argv))
+
+
+def _worded(fault: OSError, argv: list[str]) -> Error:
+    """A fault of the machine that nobody below expected, in words, with its remedy where there is one."""
+    import errno
+    import os
+
+    full = fault.errno in (errno.ENOSPC, errno.EDQUOT)
+    words = (fault.strerror or str(fault)).lower()
+    hint = "free some space, for example with scow system prune" if full else None
+    where = fault.filename or (full and (_Globals(argv).root or os.environ.get("SCOW_ROOT") or "/var/lib/scow"))
+    error = Error(f"{where}: {words}" if where else words, hint)
+    error.exit_code = 125 if {"run", "create", "start", "exec"} & set(argv[:4]) else 1
+    return error

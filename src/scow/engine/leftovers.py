@@ -126,7 +126,9 @@ def groups(store: Store) -> Iterator[Finding]:
     mine, since = {record.id for record in container_rows.list_all(store.state)}, _oldest_lease(store)
     for name in names:
         group = cgroup.open_group(f"/{PARENT}/{name}", hierarchy)
-        where = next(f"{top}/{name}" for top in sorted(tops) if os.path.isdir(f"{top}/{name}"))
+        where = next((f"{top}/{name}" for top in sorted(tops) if os.path.isdir(f"{top}/{name}")), "")
+        if not where:
+            continue  # its container has ended just now
         if name in mine:
             dead = not statefile.owner(store.paths.container_run(name))
         elif os.path.isdir(store.paths.snapshot(name)):
@@ -296,12 +298,13 @@ def _oldest_lease(store: Store) -> int:
 
 
 def _changed(path: str) -> int:
-    return os.stat(path, follow_symlinks=False).st_ctime_ns
+    """When ``path`` changed (ns); for a thing that is gone, now."""
+    try:
+        return os.stat(path, follow_symlinks=False).st_ctime_ns
+    except FileNotFoundError:
+        return time.time_ns()
 
 
 def _age(path: str) -> float:
-    """Seconds since ``path`` changed; a thing that is gone is as young as can be."""
-    try:
-        return (time.time_ns() - _changed(path)) / 1e9
-    except FileNotFoundError:
-        return 0
+    """Seconds since ``path`` changed."""
+    return (time.time_ns() - _changed(path)) / 1e9

@@ -7,6 +7,7 @@ supervisor that was killed; ``scow.runtime.recovery`` sets it right.
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 
@@ -54,12 +55,34 @@ def blank(name: str) -> State:
 def write(directory: str, state: State) -> None:
     """Replace state.json in one step."""
     path = os.path.join(directory, "state.json")
-    fd = os.open(f"{path}.tmp", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    text = light.dumps(state).encode()
     try:
-        os.write(fd, light.dumps(state).encode())
+        fd = os.open(f"{path}.tmp", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(fd, text)
+        finally:
+            os.close(fd)
+        os.rename(f"{path}.tmp", path)
+    except OSError as e:
+        if e.errno not in (errno.ENOSPC, errno.EDQUOT) or not _overwrite(path, text):
+            raise
+
+
+def _overwrite(path: str, text: bytes) -> bool:
+    """Replace the content of a file on a full disk: in the blocks it has, by one write of at least its old length."""
+    try:
+        os.unlink(f"{path}.tmp")
+    except FileNotFoundError:
+        pass
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        text = text.ljust(os.fstat(fd).st_size)
+        return os.write(fd, text) == len(text)
     finally:
         os.close(fd)
-    os.rename(f"{path}.tmp", path)
 
 
 def forget(path: str) -> None:

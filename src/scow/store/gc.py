@@ -18,7 +18,7 @@ from scow.oci import graph, media_types
 from scow.oci.config import ImageConfig
 from scow.oci.digest import Digest
 from scow.oci.verify import read
-from scow.store import buildcache, images, leases, locks, usage
+from scow.store import buildcache, images, leases, locks, reserve, usage
 from scow.store.blobs import Blobs
 from scow.store.content import Content, layer_size
 from scow.store.layers import staging
@@ -74,6 +74,7 @@ def collect(paths: Paths, state: State, layers: Layers | None = None) -> Freed:
         usage.forget(state, freed.layers)
         _sweep_tmp(paths, since)
         _sweep_locks(paths)
+    reserve.ensure(paths)
     return Freed(tuple(blobs), freed.layers, freed.snapshots, freed.busy, size + freed.bytes)
 
 

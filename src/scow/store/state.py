@@ -82,6 +82,14 @@ class State:
         return self._db
 
     def _open(self) -> Connection:
+        try:
+            return self._open_once()
+        except sqlite3.OperationalError as e:
+            if not _is_full(e, self.path) or not _made_room(self.path):
+                raise
+        return self._open_once()
+
+    def _open_once(self) -> Connection:
         _make_private(self.path)
         db = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
@@ -109,6 +117,15 @@ class State:
         finally:
             if db.in_transaction:
                 db.execute("ROLLBACK")
+
+    def _commit(self) -> None:
+        db = self._connection()
+        try:
+            db.execute("COMMIT")
+        except sqlite3.OperationalError as e:
+            if not _is_full(e, self.path) or not _made_room(self.path) or not db.in_transaction:
+                raise
+            db.execute("COMMIT")
 
     def _told(self) -> _Told:
         return _Told(self.path)
@@ -158,7 +175,7 @@ class Change:
             with state._told():
                 try:
                     if state._depth == 1 and e is None:
-                        state._connection().execute("COMMIT")
+                        state._commit()
                 finally:
                     state._depth -= 1
                     db = state._db
@@ -193,8 +210,24 @@ def _explained(e: DatabaseError, path: str) -> Error:
         return Corrupt(f"{path} is damaged: {e}", hint="run scow system check --repair")
     if code in _DENIED:
         return Denied(f"cannot use {path}: {e}", hint="check the permissions of the directory")
-    if code == sqlite3.SQLITE_FULL:
-        return Unavailable(f"cannot write {path}: {e}", hint="free some space, for example with scow system prune")
     if code == sqlite3.SQLITE_BUSY:
         return Unavailable(f"{path} has been locked by another process for {BUSY_SECONDS:.0f} s", hint="try again")
+    if _is_full(e, path):
+        hint = "free some space, for example with scow system prune"
+        return Unavailable(f"cannot write {path}: no space left on device", hint=hint)
     return Unavailable(f"{path}: {e}")
+
+
+def _is_full(e: DatabaseError, path: str) -> bool:
+    """Whether there is no space left. For the index of its log, which even readers need, SQLite says I/O error."""
+    code = getattr(e, "sqlite_errorcode", 0) & 0xFF
+    if code != sqlite3.SQLITE_IOERR:
+        return code == sqlite3.SQLITE_FULL
+    status = os.statvfs(os.path.dirname(path))
+    return status.f_bavail * status.f_frsize < 256 << 10
+
+
+def _made_room(path: str) -> bool:
+    from scow.store import reserve
+
+    return reserve.release(os.path.dirname(path))

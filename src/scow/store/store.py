@@ -68,7 +68,10 @@ def open_store(root: str, run: str) -> Store:
     """Open the store, and make what of its tree is missing. Raises Denied, Invalid or Unsupported, with a hint."""
     paths = Paths(root, run)
     if not os.path.exists(paths.database):
+        from scow.store import reserve
+
         tree.create(paths)
+        reserve.ensure(paths)
     elif not os.path.isdir(f"{run}/layers"):
         tree.create_run(paths)
     return Store(paths)

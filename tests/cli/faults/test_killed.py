@@ -159,7 +159,10 @@ def test_build(world: World, context: str, *, everything: bool) -> None:
 
     assert sweep(world, ["build", "-t", "built", context], ready, most=16, everything=everything) >= 5
     world.scow("build", "-q", "-t", "built", context)
-    assert world.scow("run", "--rm", "--network", "none", "built", "sh", "-c", "cat /two; test ! -e /one").stdout == "two\n"
+    assert (
+        world.scow("run", "--rm", "--network", "none", "built", "sh", "-c", "cat /two; test ! -e /one").stdout
+        == "two\n"
+    )
 
 
 def test_the_program_is_the_one_installed() -> None:

@@ -54,7 +54,7 @@ def start(store: Store, record: ContainerRecord, how: How, handle: Handle | None
             if record.config["HostConfig"].get("AutoRemove"):
                 handle.claim_removal()
             handle.start()
-        except Error:
+        except (Error, OSError):
             if record.config["HostConfig"].get("AutoRemove"):
                 delete(store, record, volumes=True)
                 handle.removed()

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 20
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_ROOM = "make room on the disk of scow's root"
+_ROOM = "free some space, for example with scow system prune"
 
 
 class LayerWriter:
@@ -173,5 +173,5 @@ def _write(fd: int, data: bytes | bytearray | memoryview) -> None:
         try:
             n = os.write(fd, view)
         except OSError as e:
-            raise Unavailable(f"write layer: {e.strerror}", hint=_ROOM) from e
+            raise Unavailable(f"write layer {os.readlink(f'/proc/self/fd/{fd}')}: {e.strerror}", hint=_ROOM) from e
         view = view[n:]
