@@ -33,16 +33,25 @@ _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NO_XATTRS = (errno.ENOTSUP, errno.ENOSYS)
 
 
-def diff(upper: str, out: Out, *, epoch: int | None = None, userxattr: bool = False) -> None:
+def diff(
+    upper: str,
+    out: Out,
+    *,
+    epoch: int | None = None,
+    userxattr: bool = False,
+    skip: frozenset[bytes] = frozenset(),
+) -> None:
     """Write the tar of a layer with all that is in the directory ``upper``, deletions in the form of the OCI layers.
 
     Directories come before what is in them, whiteouts before their siblings, names in byte order; nothing but the files
     themselves decides the bytes. ``epoch`` (seconds) is the latest modification time that is written. Sockets are left
     out, as docker does. Unavailable if a file changes while it is read; Invalid for names that a layer cannot hold.
-    ``userxattr``: the overlay was mounted so.
+    ``userxattr``: the overlay was mounted so. ``skip`` are paths (``etc/hosts``) that are left out with all below them.
     """
     writer = Writer(out, sparse=True)
-    _Walk(upper, writer, epoch, "user.overlay." if userxattr else "trusted.overlay.").run()
+    walk = _Walk(upper, writer, epoch, "user.overlay." if userxattr else "trusted.overlay.")
+    walk.skip = skip
+    walk.run()
     writer.close()
 
 
@@ -55,6 +64,7 @@ class _Walk:
         self._latest = None if epoch is None else epoch * 10**9
         self._mark = mark
         self._first: dict[tuple[int, int], bytes] = {}
+        self.skip: frozenset[bytes] = frozenset()
 
     def run(self) -> None:
         root = os.open(self._upper, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -85,7 +95,7 @@ class _Walk:
         gone: list[bytes] = []
         deeper: list[bytes] = []
         for name in sorted(map(os.fsencode, os.listdir(fd))):
-            status = _lstat(name, fd)
+            status = None if above + name in self.skip else _lstat(name, fd)
             if status is None:
                 continue
             if name.startswith(_WHITEOUT):

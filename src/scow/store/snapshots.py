@@ -93,17 +93,19 @@ class Snapshotter:
             lowers = list(dict.fromkeys([*lowers, *self._empty()]))[:2]
         return (overlay.read_only(lowers, userxattr=self.userxattr),)
 
-    def commit(self, key: Key, *, epoch: int | None = None) -> Layer:
-        """Make a layer of what was changed in ``key``; the snapshot stays. ``epoch`` (seconds) limits times."""
+    def commit(self, key: Key, *, epoch: int | None = None, skip: frozenset[bytes] = frozenset()) -> Layer:
+        """Make a layer of what was changed in ``key``; the snapshot stays. ``epoch`` (seconds) limits times, ``skip``
+        are paths to leave out.
+        """
         with self.writer() as writer:
-            self.diff(key, writer, epoch=epoch)
+            self.diff(key, writer, epoch=epoch, skip=skip)
             return writer.finish()
 
-    def diff(self, key: Key, out: Out, *, epoch: int | None = None) -> None:
+    def diff(self, key: Key, out: Out, *, epoch: int | None = None, skip: frozenset[bytes] = frozenset()) -> None:
         """Write the layer tar of what was changed in ``key`` to ``out``. NotFound."""
         from scow.store.diff import diff
 
-        diff(self._upper(key), out, epoch=epoch, userxattr=self.userxattr)
+        diff(self._upper(key), out, epoch=epoch, userxattr=self.userxattr, skip=skip)
 
     def changes(self, key: Key) -> list[tuple[str, str]]:
         """(kind, path) of what was changed in ``key``, as ``docker diff`` lists it."""
