@@ -163,11 +163,11 @@ class Containers:
 
         return commit(self.store, self.images, self.find(text), request)
 
-    def export(self, text: str, out: Out) -> None:
-        """``export``: the container's root file system as a tar."""
+    def export(self, text: str, out: Out) -> tuple[str, ...]:
+        """``export``: the container's root file system as a tar; what could not be read."""
         from scow.engine.container.export import export
 
-        export(self.store, self.find(text), out)
+        return export(self.store, self.find(text), out)
 
     def diff(self, text: str) -> list[tuple[str, str]]:
         """``diff``: kind of change and path, sorted."""

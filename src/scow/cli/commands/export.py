@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from scow.cli.command import Command, string
 from scow.cli.outfile import output_file
 
@@ -16,7 +18,9 @@ def run(args: Args, context: Context) -> int:
     containers = context.engine.containers
     containers.find(args.operands[0])
     with output_file(args.text("output"), "failed to export container") as out:
-        containers.export(args.operands[0], out)
+        skipped = containers.export(args.operands[0], out)
+    for line in skipped:
+        sys.stderr.write(f"{line}\n")
     return 0
 
 

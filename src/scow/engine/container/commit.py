@@ -6,6 +6,7 @@ import contextlib
 import time
 
 from scow.engine.container import states
+from scow.engine.container.scaffold import scaffold
 from scow.engine.register import register
 from scow.errors import NotFound
 from scow.oci.config import History, ImageConfig
@@ -60,7 +61,8 @@ def commit(store: Store, images: Images, record: ContainerRecord, request: Commi
         old = images.config(base)
         config = apply(_configured(old, record.config["Config"]), request.changes)
         with _at_rest(store, record, pause=request.pause):
-            layer = store.layers.commit(record.id)
+            left = frozenset([path.encode() for path in scaffold(store, record)])
+            layer = store.layers.commit(record.id, skip=left)
         lease.add(leases.layer(layer.diff_id), *(leases.layer(d) for d in base.diff_ids))
         created = format_rfc3339(time.time_ns())
         by = " ".join(record.config["Config"].get("Cmd") or ())

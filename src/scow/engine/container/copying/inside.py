@@ -149,10 +149,12 @@ def _follow(path: str) -> str:
 
 
 def _pack(path: str, name: bytes, pipe: int) -> dict[str, Any]:
-    """Send the tar of what is at ``path`` as ``name``; the pipe is closed behind it."""
+    """Send the tar of what is at ``path`` ("": all that the root holds) as ``name``; the pipe is closed behind it."""
     packer = Packer(Pipe(pipe))
     try:
-        if stat.S_ISDIR(os.lstat(path).st_mode):
+        if not path:
+            packer.content("/")
+        elif stat.S_ISDIR(os.lstat(path).st_mode):
             packer.tree(path, name)
         else:
             packer.one(path, name)

@@ -49,7 +49,15 @@ class Packer:
         try:
             found = os.fstat(fd)
             self._add(name or b"/", found, "dir", _capability(fd))
-            self._directory(fd, os.fsencode(path).rstrip(b"/"), name)
+            self._directory(fd, os.fsencode(path).rstrip(b"/"), name + b"/")
+        finally:
+            os.close(fd)
+
+    def content(self, path: str) -> None:
+        """Pack all that is in the directory ``path``, and not itself, by names relative to it."""
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            self._directory(fd, os.fsencode(path).rstrip(b"/"), b"")
         finally:
             os.close(fd)
 
@@ -66,9 +74,8 @@ class Packer:
         """End the tar."""
         self._writer.close()
 
-    def _directory(self, fd: int, path: bytes, name: bytes, depth: int = 0) -> None:
-        """All that is in the directory ``fd``, in the order of names."""
-        prefix = name + b"/"
+    def _directory(self, fd: int, path: bytes, prefix: bytes, depth: int = 0) -> None:
+        """All that is in the directory ``fd``, in the order of names, which get ``prefix``."""
         if depth > MOST_DEPTH:
             self._skip(path, f"directories are nested deeper than {MOST_DEPTH}")
             return
@@ -76,7 +83,7 @@ class Packer:
             inner = self._entry(fd, child, path, prefix + child)
             if inner >= 0:
                 try:
-                    self._directory(inner, path + b"/" + child, prefix + child, depth + 1)
+                    self._directory(inner, path + b"/" + child, prefix + child + b"/", depth + 1)
                 finally:
                     os.close(inner)
 

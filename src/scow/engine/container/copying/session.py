@@ -28,18 +28,19 @@ _KINDS = {c.__name__: c for c in (errors.NotFound, errors.Conflict, errors.Inval
 
 
 class Session:
-    """A context manager. ``pipe`` is our end of the pipe: to write with ``into``, else to read.
+    """A context manager. ``pipe`` is our end of the pipe: to write with ``into``, else to read. ``bare`` shows the
+    container's own files alone, without volumes and whatever else is mounted there.
 
     A container that does not run is locked as long: it cannot be started, which would mount its files a second time.
     """
 
-    def __init__(self, store: Store, record: ContainerRecord, *, into: bool) -> None:
+    def __init__(self, store: Store, record: ContainerRecord, *, into: bool, bare: bool = False) -> None:
         self.record = record
         self._lock: Lock | None = locks.exclusive(store.paths.lock("container", record.id))
         self._pidfd = -1
         self.pipe = -1
         try:
-            view = _view(store, record)
+            view = _view(store, record, bare=bare)
             try:
                 self._fork(view, into=into)
             finally:
@@ -129,7 +130,7 @@ def _widen(pipe: int) -> None:
         pass  # the user has many pipes: a small one does
 
 
-def _view(store: Store, record: ContainerRecord) -> Running | Stopped:
+def _view(store: Store, record: ContainerRecord, *, bare: bool) -> Running | Stopped:
     """The way into the container; the caller holds its lock."""
     from scow.engine.container.remove import wait_gone
 
@@ -140,19 +141,19 @@ def _view(store: Store, record: ContainerRecord) -> Running | Stopped:
         found = recovery.state(store.paths.container_run(record.id))
         if found is not None and found["pid"]:
             keep = frozenset(str(m["Destination"]) for m in record.config["Mounts"])
-            return Running(found["pid"], found["pid_start"], keep)
+            return Running(found["pid"], found["pid_start"], keep, bare=bare)
     wait_gone(store, record.id)
-    return _stopped(store, record)
+    return _stopped(store, record, bare=bare)
 
 
-def _stopped(store: Store, record: ContainerRecord) -> Stopped:
+def _stopped(store: Store, record: ContainerRecord, *, bare: bool) -> Stopped:
     from scow.engine.container import create, spec
     from scow.kernel.mount import Mount
 
     create.make_ready(store, record)
     directory = store.paths.container(record.id)
     binds = []
-    for m in spec.own_mounts(record, spec.Place(directory, {})):
+    for m in spec.own_mounts(record, spec.Place(directory, {})) if not bare else ():
         ours = m["source"].startswith(directory + "/")
         if m["type"] == "bind" and not (ours and not os.path.exists(m["source"])):  # written at the first start
             binds.append(Mount("bind", m["source"], m["destination"], tuple(m["options"])))

@@ -11,6 +11,7 @@ import errno
 import os
 
 from scow.errors import Conflict
+from scow.kernel import mount_fd
 from scow.kernel.mount import MNT_DETACH, UMOUNT_NOFOLLOW, Mount, set_propagation, umount
 from scow.kernel.namespaces import CLONE_NEWNS, setns, unshare
 from scow.runtime import statefile
@@ -35,10 +36,14 @@ KERNEL = ("/proc", "/sys", "/dev")
 
 
 class Running:
-    """The root of the container that process ``pid`` is of; ``started`` names that process for good."""
+    """The root of the container that process ``pid`` is of; ``started`` names that process for good.
 
-    def __init__(self, pid: int, started: int, keep: frozenset[str]) -> None:
+    Of the mount points in ``KERNEL`` those in ``keep`` stay. ``bare``: the root's own files, without any mount in it.
+    """
+
+    def __init__(self, pid: int, started: int, keep: frozenset[str], *, bare: bool = False) -> None:
         self._keep = keep
+        self._bare = bare
         try:
             self._namespace = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         except (FileNotFoundError, ProcessLookupError):
@@ -50,6 +55,10 @@ class Running:
     def enter(self) -> None:
         """Join the namespace, and take a copy of it."""
         setns(self._namespace, CLONE_NEWNS)
+        if self._bare:
+            os.fchdir(mount_fd.open_tree("/"))
+            os.chroot(".")
+            return
         unshare(CLONE_NEWNS)
         set_propagation("/")
         for path in KERNEL:
