@@ -132,13 +132,15 @@ def test_close_ends_everything(box: Any, null: int) -> None:
 def test_killed_zygote_takes_its_steps_along(box: Any, null: int) -> None:
     zygote = Zygote()
     r, w = os.pipe()
-    running = zygote.start(box.bundle("sh", "-c", "echo up; sleep 1000"), null, w, w)
+    bundle = box.bundle("sh", "-c", "echo up; sleep 1000")
+    running = zygote.start(bundle, null, w, w)
     os.close(w)
     assert os.read(r, 10) == b"up\n"
     os.kill(zygote.pid, signal.SIGKILL)
     with pytest.raises(Unavailable):
         running.wait()
     assert os.read(r, 10) == b""
+    assert not os.path.exists(f"/sys/fs/cgroup/pids/scow/{bundle.id}")
     os.close(r)
     zygote.close()
 

@@ -67,7 +67,10 @@ def create(channel: Channel) -> None:
     request = creator.Request(wanted, channel, tuple(fds[1:4]), sibling=True, size=(size[0], size[1]))
     born = creator.create(request, hierarchy)
     report = {"pid": born.pid, "cgroup": born.cgroup, "groups": born.groups}
-    channel.send(b"p" + light.dumps(report).encode())
+    if not channel.send(b"p" + light.dumps(report).encode()):
+        # Our supervisor was killed, and whoever has found that out may have cleaned up before there was anything.
+        clean({"id": wanted.id, "cgroup": born.cgroup})
+        return
     try:
         ends, held = connect(wanted.id, born.pid, order["networks"])
     except BaseException:

@@ -28,8 +28,9 @@ _SHUT_WR = 1
 class Running:
     """One step that was started."""
 
-    def __init__(self, own: Channel, warn: Callable[[str], None] | None) -> None:
+    def __init__(self, own: Channel, bundle: Bundle, warn: Callable[[str], None] | None) -> None:
         self._channel = own
+        self._bundle = bundle
         self._warn = warn
         self.oom_killed = False
 
@@ -53,9 +54,19 @@ class Running:
                         raise failed
                     return int(status)
                 elif not message:
+                    self._clean()
                     raise failed or Unavailable("the process that runs build steps is gone")
         finally:
             self._channel.close()
+
+    def _clean(self) -> None:
+        """The zygote was killed, its steps died with it, and nobody has removed their control groups."""
+        from scow.kernel import cgroup
+        from scow.runtime.creator import cgroup_path
+
+        group = cgroup.open_group(cgroup_path(self._bundle))
+        group.kill()
+        group.remove()
 
     def kill(self) -> None:
         """Kill all of the step's processes; ``wait`` then returns 137."""
@@ -94,7 +105,7 @@ class Zygote:
         if not sent:
             own.close()
             raise Unavailable("the process that runs build steps is gone")
-        return Running(own, warn)
+        return Running(own, bundle, warn)
 
     def run(self, bundle: Bundle, stdin: int, stdout: int, stderr: int) -> int:
         """Run ``bundle`` to its end; its exit status."""

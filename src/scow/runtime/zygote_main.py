@@ -105,6 +105,7 @@ def main() -> None:
     from scow.kernel.process import set_name
     from scow.runtime.spawn import SOCKET
 
+    os.closerange(SOCKET + 1, 1 << 20)
     set_name("scow-zygote")
     os.set_inheritable(SOCKET, False)
     os.chdir("/")
