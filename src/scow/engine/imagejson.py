@@ -57,7 +57,7 @@ def inspect(store: Store, record: ImageRecord) -> dict[str, Any]:
         "RepoTags": [familiar(n) for n in record.names],
         "RepoDigests": [familiar(n) for n in record.repo_digests],
         "Parent": str(record.parent) if record.parent else "",
-        "Comment": doc.get("comment") or (config.history[-1].comment if config.history else ""),
+        "Comment": config.history[-1].comment if config.history else doc.get("comment", ""),
         "Created": config.created or "0001-01-01T00:00:00Z",
         "DockerVersion": doc.get("docker_version", ""),
         "Author": config.author,

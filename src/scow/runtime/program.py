@@ -30,6 +30,11 @@ class StartError(Error):
         self.exit_code = exit_code
 
 
+def quoted(name: str) -> str:
+    """The name as Go's %q shows it (by hand: nothing may be imported inside the container)."""
+    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 def find(name: str, env: Mapping[str, str]) -> str:
     """The path to execute for ``name``, looked up in the PATH of ``env``; StartError if there is none.
 
@@ -42,10 +47,10 @@ def find(name: str, env: Mapping[str, str]) -> str:
         path = os.path.join(folder or ".", name)
         if name and _executable(path):
             if not path.startswith("/"):
-                message = f'exec: "{name}": cannot run executable found relative to current directory'
+                message = f"exec: {quoted(name)}: cannot run executable found relative to current directory"
                 raise StartError(message, NOT_EXECUTABLE)
             return path
-    raise StartError(f'exec: "{name}": executable file not found in $PATH')
+    raise StartError(f"exec: {quoted(name)}: executable file not found in $PATH")
 
 
 def _check(path: str, name: str) -> None:
@@ -53,11 +58,11 @@ def _check(path: str, name: str) -> None:
         found = os.stat(path)
     except OSError as e:
         code = NOT_FOUND if isinstance(e, FileNotFoundError) else NOT_EXECUTABLE
-        raise StartError(f'exec: "{name}": stat {path}: {reason(e)}', code) from None
+        raise StartError(f"exec: {quoted(name)}: stat {path}: {reason(e)}", code) from None
     if stat.S_ISDIR(found.st_mode):
-        raise StartError(f'exec: "{name}": is a directory: permission denied', NOT_EXECUTABLE)
+        raise StartError(f"exec: {quoted(name)}: is a directory: permission denied", NOT_EXECUTABLE)
     if not os.access(path, os.X_OK, effective_ids=True):
-        raise StartError(f'exec: "{name}": permission denied', NOT_EXECUTABLE)
+        raise StartError(f"exec: {quoted(name)}: permission denied", NOT_EXECUTABLE)
 
 
 def _executable(path: str) -> bool:

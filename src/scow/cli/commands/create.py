@@ -6,6 +6,7 @@ import sys
 
 from scow.cli.command import Command
 from scow.cli.commands.run import CidFile, failed, warn
+from scow.cli.flags import UsageError
 from scow.cli.options.container import FLAGS, REFUSED, container_request
 from scow.cli.pulling import create
 from scow.errors import Error
@@ -23,6 +24,8 @@ def run(args: Args, context: Context) -> int:
         cid = CidFile(args.text("cidfile"))
         created = create(context, request, quiet=args.on("quiet"))
         cid.write(created.record.id)
+    except UsageError:
+        raise
     except Error as e:
         return failed(e, "create")
     warn(created.warnings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scow.cli.command import Command, string
 from scow.cli.each import each
-from scow.errors import Error, NotFound
+from scow.errors import Error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ def run(args: Args, context: Context) -> int:
     def kill(name: str) -> str:
         try:
             containers.kill(name, signal)
-        except NotFound:
-            raise
         except Error as e:
             raise type(e)(f"cannot kill container: {name}: {e}", e.hint) from None
         return name

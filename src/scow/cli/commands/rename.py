@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 from scow.cli.command import Command
+from scow.cli.each import complain
+from scow.errors import Error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,7 +16,12 @@ if TYPE_CHECKING:
 
 def run(args: Args, context: Context) -> int:
     """Give a container another name."""
-    context.engine.containers.rename(*args.operands)
+    try:
+        context.engine.containers.rename(*args.operands)
+    except Error as e:
+        complain(e)
+        sys.stderr.write(f"Error: failed to rename container named {args.operands[0]}\n")
+        return 1
     return 0
 
 

@@ -6,7 +6,7 @@ import sys
 
 from scow.cli.command import Command, boolean, refused
 from scow.cli.each import each
-from scow.errors import NotFound
+from scow.errors import Invalid, NotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ def run(args: Args, context: Context) -> int:
     containers, force, volumes = context.engine.containers, args.on("force"), args.on("volumes")
 
     def remove(name: str) -> str | None:
+        if not name.strip("/ "):  # rm -f "$UNSET" in a script
+            raise Invalid("container name cannot be empty")
         try:
             containers.remove(name, force=force, volumes=volumes)
         except NotFound as e:

@@ -7,6 +7,7 @@ import sys
 
 from scow.cli import terminal
 from scow.cli.command import Command, boolean, string
+from scow.cli.flags import UsageError
 from scow.cli.options.container import FLAGS, REFUSED, container_request
 from scow.cli.pulling import create
 from scow.engine.container.launch import How
@@ -26,8 +27,9 @@ LETTERS = {"stdin": "i", "stdout": "o", "stderr": "e"}
 
 def run(args: Args, context: Context) -> int:
     """Create a container and start it; attached unless ``-d`` is given."""
+    created = None
+    detach = args.on("detach")
     try:
-        detach = args.on("detach")
         request = container_request(args, detach=detach)
         if not possible(args, request):
             return 1
@@ -38,7 +40,11 @@ def run(args: Args, context: Context) -> int:
         how = how_of(request, detach=detach)
         handle, context.supervisor = context.supervisor, None
         session = context.engine.containers.start(created.record, how, handle)
+    except UsageError:
+        raise
     except Error as e:
+        if created is not None and detach:
+            sys.stdout.write(created.record.id + "\n")  # there is a container, though it has not started
         return failed(e)
     warn(session.warnings)
     if detach:

@@ -53,7 +53,9 @@ def _slice(base: Any, *bounds: int) -> Any:
 
 
 def _length(v: Any) -> int:
-    if v is None or isinstance(v, int | float):
+    if v is None:  # all that is null in docker's documents is a list or map that is not there, and those have a length
+        return 0
+    if isinstance(v, int | float):
         raise Invalid(f"error calling len: len of type {type(v).__name__}")
     return len(v.encode()) if isinstance(v, str) else len(v)
 

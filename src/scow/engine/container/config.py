@@ -47,7 +47,7 @@ def config_of(request: ContainerRequest, image: ImageConfig, name: str) -> dict[
         WorkingDir=workdir_of(request.workdir or image.working_dir),
         Entrypoint=list(entrypoint) if entrypoint else None,
         OnBuild=None,
-        Labels={**image.labels, **dict(request.labels)},
+        Labels=dict(sorted({**image.labels, **dict(request.labels)}.items())),
     )
     if image.run.get("Healthcheck"):
         found["Healthcheck"] = image.run["Healthcheck"]
@@ -139,7 +139,8 @@ def _ports(text: str) -> list[str]:
     try:
         numbers = range(int(first), int(last if dash else first) + 1)
     except ValueError:
-        raise Invalid(f"invalid range format for --expose: {text}: invalid port number") from None
+        problem = f'strconv.ParseUint: parsing "{ports}": invalid syntax'
+        raise Invalid(f"invalid range format for --expose: {text}, error: {problem}") from None
     if not numbers or numbers[0] < 1 or numbers[-1] > 65535:
         raise Invalid(f"invalid range format for --expose: {text}: invalid port number")
     return [f"{n}/{protocol or 'tcp'}" for n in numbers]

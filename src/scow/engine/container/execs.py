@@ -34,7 +34,7 @@ def start(store: Store, record: ContainerRecord, request: ExecRequest, size: tup
         verb = (
             "unpause the container before exec" if state.status == "paused" else "wait until the container is running"
         )
-        raise Conflict(f"Container {record.id} is {state.status}, {verb}")
+        raise Conflict(f"Container {request.container} is {state.status}, {verb}")
     if not state.running:
         raise Conflict(f"container {record.id} is not running")
     process = process_of(store, record, request)

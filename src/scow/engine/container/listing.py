@@ -71,15 +71,12 @@ def _listed(store: Store, record: ContainerRecord, state: State, image: str, *, 
 
 def sizes(store: Store, record: ContainerRecord) -> tuple[int, int]:
     """Bytes of what the container has changed, and of that with its image."""
-    from scow.errors import NotFound
-    from scow.store import images as image_rows
-    from scow.store.snapshots import usage
-
-    try:
-        own = usage(store.layers, record.id)
-    except NotFound:
-        own = 0
+    from scow.engine.container.create import upper_of
     from scow.oci.digest import Digest
+    from scow.store import images as image_rows
+    from scow.store.layers.usage import content_size
+
+    own = content_size(upper_of(store, record))
 
     image = image_rows.get(store.state, Digest.parse(record.image)) if record.image else None
     return own, own + (image.size if image else 0)

@@ -9,7 +9,7 @@ import time
 from scow.engine import filters
 from scow.engine.container import hostconfig, launch, states
 from scow.engine.container.session import connected
-from scow.errors import NotFound, Unsupported
+from scow.errors import Invalid, NotFound, Unsupported
 from scow.values import value
 
 TYPE_CHECKING = False
@@ -35,6 +35,14 @@ class LogRequest:
     until: str = ""
 
 
+def _moment(name: str, text: str, now: float) -> int | None:
+    try:
+        return filters.since_text(text, now) if text else None
+    except Invalid as e:
+        problem = f'invalid value for "{name}": failed to parse value as time or duration: "{text}"'
+        raise Invalid(problem, e.hint) from None
+
+
 def logs(store: Store, record: ContainerRecord, request: LogRequest) -> Iterator[Record]:
     """The records asked for; with ``follow``, on until the container ends. Unsupported where there is no log."""
     driver = hostconfig.of(record.config["HostConfig"], "LogConfig")["Type"]
@@ -43,8 +51,7 @@ def logs(store: Store, record: ContainerRecord, request: LogRequest) -> Iterator
     from scow.wire.jsonlog import read
 
     now = time.time()
-    since = filters.since_text(request.since, now) if request.since else None
-    until = filters.since_text(request.until, now) if request.until else None
+    since, until = _moment("since", request.since, now), _moment("until", request.until, now)
     path = launch.log_path(store.paths.container(record.id))
     follower = _Follower(store, record, until) if request.follow else None
     while not os.path.exists(path):  # a container that was never started has no log yet

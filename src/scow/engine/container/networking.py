@@ -21,6 +21,11 @@ def check(host: dict[str, Any], *, ports: bool) -> None:
     """NotFound for a network that is not there, Conflict for ports where there is no network of one's own."""
     mode = host.get("NetworkMode", "bridge")
     if mode.startswith("container:"):
+        for name in ("Dns", "DnsOptions", "DnsSearch"):
+            if host.get(name):
+                raise Conflict("conflicting options: dns and the network mode")
+        if host.get("ExtraHosts"):
+            raise Conflict("conflicting options: custom host-to-IP mapping and the network mode")
         if ports:
             raise Conflict("conflicting options: port publishing and the container type network mode")
         return

@@ -25,11 +25,10 @@ def remove(store: Store, record: ContainerRecord, *, force: bool = False, volume
     if state.active:
         if not force:
             what = "paused" if state.status == "paused" else "restarting" if state.status == "restarting" else "running"
-            verb = "unpause and then stop" if what == "paused" else "stop"
-            raise Conflict(
-                f'cannot remove container "{record.name}": container is {what}: '
-                f"{verb} the container before removing or force remove"
-            )
+            remedy = ": stop the container before removing or force remove"
+            if what == "paused":
+                remedy = " and must be unpaused first"
+            raise Conflict(f'cannot remove container "{record.name}": container is {what}{remedy}')
         from scow.engine.container import stop
 
         try:
