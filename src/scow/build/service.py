@@ -170,6 +170,8 @@ class _Session:
             loaded = inputs.load(self.request, self.world, found, prologue.later)
             say(self.on, prologue.vertex, "transferring dockerfile:", len(loaded.dockerfile))
             self.places.update(loaded.places)
+            if self.request.no_cache == () and b"run" in loaded.dockerfile.lower():
+                self.world.zygote()  # steps will run for sure: their process starts while the file is converted
             return frontend(loaded, self._resolver(prologue.later), prologue.vertex)
 
     def _resolver(self, on: Observer) -> Resolve:

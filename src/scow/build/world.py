@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 MAX_TREES = 3
 """Idle trees that stay open."""
+REMOVERS = 3
 ALWAYS = ("/dev", "/proc", "/sys")
 """What every container has a mount on."""
 
@@ -211,8 +212,30 @@ class World(Boxes):
         for tree, _ in self._trees.values():
             tree.close()
         self._trees.clear()
-        for key in list(self._snapshots):
-            self.drop_snapshot(key)
+        self._drop_all()
+
+    def _drop_all(self) -> None:
+        """Remove all snapshots, several at a time: a file system has much to write down for each directory."""
+        keys = list(self._snapshots)
+        faults: list[Exception] = []
+
+        def drop() -> None:
+            while keys:
+                try:
+                    self.drop_snapshot(keys.pop())
+                except IndexError:
+                    return  # another thread took the last
+                except (OSError, errors.Error) as fault:
+                    faults.append(fault)
+
+        helpers = [threading.Thread(target=drop, name="remove") for _ in range(min(len(keys) - 1, REMOVERS))]
+        for helper in helpers:
+            helper.start()
+        drop()
+        for helper in helpers:
+            helper.join()
+        if faults:
+            raise faults[0]
 
     def unpacker(self) -> Unpacker:
         """For ADD of archives."""

@@ -68,6 +68,7 @@ class ExecRunner:
 
         op = vertex.op
         assert isinstance(op, ExecOp)
+        self._world.zygote()  # it starts while the rest is prepared
         self._world.check_allowed(op)
         root, stack = _root(op, inputs)
         with contextlib.ExitStack() as cleanup:
