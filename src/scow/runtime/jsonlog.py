@@ -32,21 +32,23 @@ class Log:
     def add(self, stream: str, data: bytes) -> None:
         """Bytes as they came from ``stream``; complete lines are written, the rest is kept for later."""
         data = self.partial.pop(stream, b"") + data
-        lines = data.split(b"\n")
-        rest = lines.pop()
-        pieces = [piece for line in lines for piece in _cut(line + b"\n")]
+        end = data.rfind(b"\n") + 1
+        lines, rest = data[:end], data[end:]
+        if lines:
+            self._write(self._records(lines, _tail(stream)))
+        long = []
         while len(rest) >= LONGEST:
-            pieces.append(rest[:LONGEST])
+            long.append(rest[:LONGEST])
             rest = rest[LONGEST:]
+        if long:
+            self._write(self._one_by_one(long, _tail(stream)))
         if rest:
             self.partial[stream] = rest
-        if pieces:
-            self._write(stream, pieces)
 
     def finish(self) -> None:
         """Write what had no newline yet."""
         for stream, rest in list(self.partial.items()):
-            self._write(stream, [rest])
+            self._write(self._one_by_one([rest], _tail(stream)))
         self.partial.clear()
 
     def close(self) -> None:
@@ -54,9 +56,8 @@ class Log:
         self.finish()
         os.close(self.fd)
 
-    def _write(self, stream: str, pieces: list[bytes]) -> None:
-        tail = f',"stream":"{stream}","time":"{statefile.now()}"}}\n'
-        text = "".join(['{"log":' + self.quote(p.decode("utf-8", "replace")) + tail for p in pieces]).encode()
+    def _write(self, records: str) -> None:
+        text = records.encode()
         try:
             while text:
                 written = os.write(self.fd, text)
@@ -67,6 +68,18 @@ class Log:
         except OSError:
             # A full disk must not stop the container: docker drops log lines then, too.
             pass
+
+    def _records(self, lines: bytes, tail: str) -> str:
+        """The records of complete lines. Those without a backslash are quoted together, which is ten times faster than
+        one by one: every ``\\n`` in the result then is the end of a line.
+        """
+        if b"\\" in lines or (len(lines) > LONGEST and max(map(len, lines.split(b"\n"))) >= LONGEST):
+            return self._one_by_one([p for line in lines[:-1].split(b"\n") for p in _cut(line + b"\n")], tail)
+        quoted = self.quote(lines.decode("utf-8", "replace"))
+        return '{"log":' + quoted[:-3].replace("\\n", '\\n"' + tail + '{"log":"') + '\\n"' + tail
+
+    def _one_by_one(self, pieces: list[bytes], tail: str) -> str:
+        return "".join(['{"log":' + self.quote(p.decode("utf-8", "replace")) + tail for p in pieces])
 
     def _rotate(self) -> None:
         os.close(self.fd)
@@ -83,3 +96,8 @@ def _cut(line: bytes) -> list[bytes]:
     if len(line) <= LONGEST:
         return [line]
     return [line[i : i + LONGEST] for i in range(0, len(line), LONGEST)]
+
+
+def _tail(stream: str) -> str:
+    """What ends each record that is written now."""
+    return f',"stream":"{stream}","time":"{statefile.now()}"}}\n'
