@@ -97,7 +97,21 @@ def history(store: Store, record: ImageRecord) -> list[HistoryEntry]:
         last = entries[-1]
         names = tuple(familiar(n) for n in record.names)
         entries[-1] = HistoryEntry(str(record.id), last.created, last.created_by, last.size, last.comment, names)
+        _name_parents(store, record, entries)
     return entries[::-1]
+
+
+def _name_parents(store: Store, record: ImageRecord, entries: list[HistoryEntry]) -> None:
+    """Give the entries that end an image this one was committed from that image's id, while it is still here."""
+    from scow.store import images as rows
+    from scow.values import replace
+
+    above = rows.get(store.state, record.parent) if record.parent else None
+    while above is not None:
+        count = len(Image(store.content, above.manifest).config.history)
+        if 0 < count < len(entries):
+            entries[count - 1] = replace(entries[count - 1], id=str(above.id))
+        above = rows.get(store.state, above.parent) if above.parent else None
 
 
 def _size(store: Store, diff_id: Any) -> int:

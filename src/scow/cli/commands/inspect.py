@@ -33,16 +33,14 @@ def run(args: Args, context: Context) -> int:
         raise Invalid(f'unknown type: "{kind}": must be one of {types}')
 
     def find(name: str) -> dict[str, Any]:
-        for look in [known[kind]] if kind else known.values():
+        if kind:
+            return known[kind](name)
+        for look in known.values():
             try:
                 return look(name)
-            except NotFound:
+            except (NotFound, Invalid):
                 continue
-            except Invalid:
-                if kind:
-                    raise
-                continue
-        raise NotFound(f"No such {kind or 'object'}: {name}")
+        raise NotFound(f"No such object: {name}")
 
     return inspect_each(args.operands, find, args.text("format"))
 

@@ -19,7 +19,7 @@ def question(*, everything: bool, volumes: bool) -> str:
     if volumes:
         lines.append("  - all anonymous volumes not used by at least one container")
     which = "images without at least one container associated to them" if everything else "dangling images"
-    lines += [f"  - all {which}", "  - unused build cache"]
+    lines += [f"  - all {which}", "  - all build cache" if everything else "  - unused build cache"]
     return "WARNING! This will remove:\n" + "\n".join(lines) + "\n"
 
 
