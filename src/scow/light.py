@@ -51,6 +51,10 @@ def loads(text: str, *, number: Callable[[str], Any] = float) -> Any:
         found, end = make_scanner(_Decoder(no_constant, number))(text, start)
     except StopIteration as e:
         raise ValueError(f"no value at character {e.value}") from None
+    except (
+        SystemError
+    ):  # the scanner finds no JSONDecodeError to raise where nobody has imported json (CPython 3.11, 3.12)
+        raise ValueError("malformed JSON") from None
     if text[end:].strip(_BLANK):
         raise ValueError(f"something follows at character {end}")
     return found

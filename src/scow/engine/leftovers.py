@@ -45,13 +45,28 @@ def containers(store: Store) -> Iterator[Finding]:
     for record in container_rows.list_all(store.state):
         where = f"{record.name} ({record.id[:12]})"
         run = store.paths.container_run(record.id)
-        if _is_orphan(run):
+        if _is_damaged(run):
+            yield (
+                Fault("state of container is damaged", where, "end the container and forget its state"),
+                partial(_end, run, sound=False),
+            )
+        elif _is_orphan(run):
             yield Fault("container's supervisor was killed", where, "note its end"), partial(_bury, store, record)
         elif _outlived_itself(store, record):
             yield (
                 Fault("container should have been removed when it ended", where, "remove it"),
                 partial(_remove, store, record),
             )
+
+
+def _is_damaged(run: str) -> bool:
+    from scow.errors import Corrupt
+
+    try:
+        statefile.read(run)
+    except Corrupt:
+        return True
+    return False
 
 
 def _is_orphan(run: str) -> bool:
@@ -99,11 +114,13 @@ def strangers(store: Store) -> Iterator[Finding]:
             )
         else:
             what, remedy = "state belongs to no container", "remove it"
-        yield Fault(what, path, remedy), partial(_end, path)
+        yield Fault(what, path, remedy), partial(_end, path, sound=not _is_damaged(path))
 
 
-def _end(run: str) -> None:
-    """Kill a supervisor, which its container does not survive, and remove what they leave."""
+def _end(run: str, *, sound: bool = True) -> None:
+    """Kill a supervisor, which its container does not survive, and remove what they leave; what a damaged state does not
+    tell, the checks that follow find.
+    """
     import signal
 
     from scow.store.gc import remove_tree
@@ -112,7 +129,8 @@ def _end(run: str) -> None:
         os.kill(pid, signal.SIGKILL)
         while statefile.owner(run) == pid:
             time.sleep(0.005)
-    recovery.state(run)
+    if sound:
+        recovery.state(run)
     remove_tree(run)
 
 

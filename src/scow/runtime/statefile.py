@@ -11,6 +11,7 @@ import errno
 import os
 import time
 
+from scow.errors import Corrupt, Error
 from scow.runtime import light
 
 TYPE_CHECKING = False
@@ -95,11 +96,14 @@ def forget(path: str) -> None:
 
 def read(directory: str) -> State | None:
     """What state.json says, None where there is none (the container has not run since boot)."""
+    path = os.path.join(directory, "state.json")
     try:
-        with open(os.path.join(directory, "state.json"), "rb") as f:
+        with open(path, "rb") as f:
             found = light.loads(f.read(1 << 20))
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except (ValueError, Error) as e:
+        raise Corrupt(f"{path} is damaged: {e}", "scow system check --repair ends the container and notes it") from None
     return found if isinstance(found, dict) else None
 
 

@@ -14,6 +14,7 @@ from scow.store import images as image_rows
 from scow.store.content import layer_size
 from scow.store.faults import Fault
 from scow.store.gc import remove_tree
+from scow.store.layers.points import is_mount, release
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,7 +69,21 @@ def _layer_problem(store: Store, name: str) -> str:
         return f"layer cannot be read: {e.strerror}"
     if found != diff_id:
         return f"layer has the digest {found}"
-    return f"layer has {length} bytes, not {size}" if length != size else ""
+    if length != size:
+        return f"layer has {length} bytes, not {size}"
+    return _index_problem(store, diff_id)
+
+
+def _index_problem(store: Store, diff_id: Digest) -> str:
+    """Whether the layer can be mounted, which says whether its index is one: it is no part of the digest."""
+    mounted = is_mount(store.paths.layer_mount(diff_id))
+    try:
+        store.layers.layers.lower(diff_id)
+    except Corrupt as e:
+        return str(e)
+    if not mounted:
+        release(store.paths, diff_id)
+    return ""
 
 
 def _remove_layer(store: Store, name: str) -> None:

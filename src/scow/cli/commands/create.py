@@ -22,12 +22,12 @@ def run(args: Args, context: Context) -> int:
     try:
         request = container_request(args)
         cid = CidFile(args.text("cidfile"))
-        created = create(context, request, quiet=args.on("quiet"))
-        cid.write(created.record.id)
     except UsageError:
         raise
     except Error as e:
         return failed(e, "create")
+    created = create(context, request, quiet=args.on("quiet"))  # what fails from here on is 1, as docker's
+    cid.write(created.record.id)
     warn(created.warnings)
     sys.stdout.write(created.record.id + "\n")
     return 0

@@ -40,9 +40,11 @@ def start(store: Store, record: ContainerRecord, how: How, handle: Handle | None
     Whoever has the session of a ``--rm`` container removes it (``Containers.removed``) when it ends; its supervisor
     does if the session is closed before.
     """
+    from scow.store import containers as rows
     from scow.store import locks
 
     with locks.exclusive(store.paths.lock("container", record.id)):
+        rows.get(store.state, record.id)  # NotFound: it has been removed meanwhile, and would be made again in part
         check_startable(record, states.read(store.paths, record.id))
         wait_gone(store, record.id)
         create.make_ready(store, record)

@@ -21,6 +21,17 @@ if TYPE_CHECKING:
 
 def remove(store: Store, record: ContainerRecord, *, force: bool = False, volumes: bool = False) -> None:
     """Remove a container. Conflict, in docker's words, if it runs and ``force`` is not given."""
+    _end(store, record, force=force)
+    if record.config["HostConfig"].get("AutoRemove"):
+        wait_gone(store, record.id)  # not under the lock: its supervisor may be removing it, and takes the lock
+    with locks.exclusive(store.paths.lock("container", record.id)):
+        _end(store, record, force=force)  # somebody may have started it meanwhile
+        wait_gone(store, record.id)
+        delete(store, record, volumes=volumes)
+
+
+def _end(store: Store, record: ContainerRecord, *, force: bool) -> None:
+    """Kill the container if it runs and may be killed. Conflict."""
     state = states.read(store.paths, record.id)
     if state.active:
         if not force:
@@ -36,10 +47,6 @@ def remove(store: Store, record: ContainerRecord, *, force: bool = False, volume
         except Error:
             if states.read(store.paths, record.id).active:
                 raise
-    wait_gone(store, record.id)  # not under the lock: a supervisor that removes a --rm container itself takes it
-    with locks.exclusive(store.paths.lock("container", record.id)):
-        wait_gone(store, record.id)
-        delete(store, record, volumes=volumes)
 
 
 def wait_gone(store: Store, container: str) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 
-from scow.errors import NotFound, Unavailable
+from scow.errors import Corrupt, NotFound, Unavailable
 from scow.kernel.mount import Mount, mount_at
 from scow.store.layers.form import META, TAR
 from scow.store.layers.points import is_mount, mounting
@@ -86,7 +87,13 @@ class ErofsForm:
         except FileExistsError:
             pass
         direct = self._direct and mean >= DIRECT_IO_MEAN
-        mount_pair(f"{directory}/{INDEX}", f"{directory}/{TAR}", point, self._how, direct=direct)
+        try:
+            mount_pair(f"{directory}/{INDEX}", f"{directory}/{TAR}", point, self._how, direct=direct)
+        except OSError as e:
+            if e.errno not in (errno.EINVAL, errno.EUCLEAN, errno.EIO, errno.ENOENT):
+                raise
+            why = f"layer {os.path.basename(directory)} cannot be mounted, its index may be damaged: {e.strerror}"
+            raise Corrupt(why, hint="scow system check --repair") from e
 
 
 def mount_pair(index: str, tar: str, point: str, how: str, *, direct: bool) -> None:
