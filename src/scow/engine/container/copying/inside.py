@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 MOST_MESSAGE = 1 << 20
 MOST_LINKS = 255
+FAULTS = (errors.Error, OSError, ValueError, LookupError, RuntimeError, MemoryError, TypeError)
+"""All that can go wrong here is told to the caller."""
 
 
 class Pipe:
@@ -53,32 +55,37 @@ class Pipe:
 
 def main(view: View, control: int, pipe: int) -> NoReturn:
     """Be the child: enter, answer, and end. ``control`` is a SEQPACKET socket, ``pipe`` what tars go through."""
+    code = 2
     try:
-        process.set_parent_death_signal()
-        null = os.open("/dev/null", os.O_RDWR)
-        for fd in (0, 1, 2):
-            os.dup2(null, fd)
-        light.loads("{}")  # loads what JSON needs
+        code = _live(view, control, pipe)
+    finally:
+        os._exit(code)  # whatever has happened: the caller's code is not ours to go on with
+
+
+def _live(view: View, control: int, pipe: int) -> int:
+    process.set_parent_death_signal()
+    null = os.open("/dev/null", os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(null, fd)
+    light.loads("{}")  # loads what JSON needs
+    try:
+        view.enter()
+    except FAULTS as e:
+        _answer(control, e)
+        return 1
+    seal()
+    process.set_dumpable(False)
+    _close_all_but(control, pipe)
+    os.umask(0)
+    _answer(control, None)
+    while request := os.read(control, MOST_MESSAGE):
         try:
-            view.enter()
-        except Exception as e:
+            found = _serve(light.loads(request), pipe)
+        except FAULTS as e:
             _answer(control, e)
-            os._exit(1)
-        seal()
-        process.set_dumpable(False)
-        _close_all_but(control, pipe)
-        os.umask(0)
-        _answer(control, None)
-        while request := os.read(control, MOST_MESSAGE):
-            try:
-                found = _serve(light.loads(request), pipe)
-            except Exception as e:
-                _answer(control, e)
-            else:
-                _answer(control, None, found)
-    except BaseException:
-        os._exit(2)  # nobody is there to be told
-    os._exit(0)
+        else:
+            _answer(control, None, found)
+    return 0
 
 
 def _close_all_but(*keep: int) -> None:

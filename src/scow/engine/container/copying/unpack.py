@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import posixpath
 import stat
 
 from scow.engine.container.copying.pack import DIRECTORY
@@ -200,7 +199,7 @@ class Unpacker:
 
 def _normal(name: bytes) -> bytes | None:
     """A member's name as a path below the root, "" for the root itself; None if it leads out, or is no name."""
-    found = posixpath.normpath(name.lstrip(b"/") or b".")
+    found = os.path.normpath(name.lstrip(b"/") or b".")
     if found == b".":
         return b""
     return None if found == b".." or found.startswith(b"../") or b"\0" in found else found
