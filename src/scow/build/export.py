@@ -106,8 +106,9 @@ def put_image(
     if built.annotations:
         manifest = manifest.with_fields(annotations=dict(built.annotations))
     root = manifest.descriptor()
-    local.put(config_blob, io.BytesIO(config.raw))
-    local.put(root, io.BytesIO(manifest.raw))
+    for blob, raw in ((config_blob, config.raw), (root, manifest.raw)):
+        if not local.has(blob):  # an image from the cache is there already: nothing is written and synced again
+            local.put(blob, io.BytesIO(raw))
     for name in names:
         local.tag(name, root)
     if enter and not names:
