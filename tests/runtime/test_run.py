@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from typing import Any
 
@@ -643,3 +645,33 @@ def test_wrong_words_do_not_end_a_supervisor(box: Any) -> None:
     other.kill(9)
     other.close()
     assert box.finish(handle).code == 137
+
+
+def test_user_namespace(box: Any, image: str) -> None:
+    def change(s: dict[str, Any]) -> dict[str, Any]:
+        ids = [(0, 100_000, 65_536)]
+        return flags.user_namespace(s, ids, ids)
+
+    folder = tempfile.mkdtemp(prefix="scow-userns")  # pytest's own are closed to everybody but root
+    try:
+        os.chmod(folder, 0o755)
+        root = shutil.copytree(image, f"{folder}/root", symlinks=True)
+        subprocess.run(["chown", "-R", "100000:100000", root], check=True)
+        script = "id -u; touch /made; stat -c %u /made; echo x > /dev/null; read x"
+        bundle = box.bundle("sh", "-c", script, change=change, root=root)
+        handle = box.start(bundle, stdin="once")
+        read_until(handle, b"0\n0\n")
+        with open(f"/proc/{recovery.state(bundle.state)['pid']}/status") as f:
+            assert status_of(f.read())["Uid"].split()[0] == "100000"
+        own = client.connect(bundle.state)
+        null = os.open("/dev/null", os.O_RDWR)
+        script = "test $(id -u) = 8 && test $HOME = /var/mail"
+        own.exec(client.exec_process(bundle.spec, ["sh", "-c", script], user="mail"), (null,) * 3)
+        assert own.wait_exec().code == 0
+        own.close()
+        os.close(null)
+        handle.end_input()
+        assert box.finish(handle).code == 1
+        assert os.stat(f"{root}/made").st_uid == 100_000
+    finally:
+        shutil.rmtree(folder)

@@ -91,7 +91,8 @@ def create(request: Request, hierarchy: Hierarchy | None = None) -> Born:
         for step in steps:
             if prepare := getattr(step, "prepare", None):
                 prepare(root)
-        joins = group if isinstance(group, V1) else None
+        mapped = any(n["type"] == "user" for n in spec["linux"]["namespaces"])
+        joins = group if isinstance(group, V1) and not mapped else None  # a mapped root may not write to cgroup files
         birth = init.Birth(bundle, steps, root, request.channel, request.stdio, joins, privileges_filter)
         pid, pidfd = _clone(birth, group, sibling=request.sibling)
     except BaseException:
@@ -151,6 +152,8 @@ def _clone(birth: init.Birth, group: Cgroup, *, sibling: bool) -> tuple[int, int
             os.close(fd)
     if maps[1] >= 0:
         try:
+            if isinstance(group, V1):
+                group.add(pid)
             namespaces.write_id_maps(pid, *[_rows(birth.bundle.spec, f"{kind}Mappings") for kind in ("uid", "gid")])
             os.write(maps[1], b"m")
         except BaseException:

@@ -166,6 +166,22 @@ def namespace(spec: Spec, kind: str, mode: str) -> Spec:
     return changed(spec, change)
 
 
+def user_namespace(spec: Spec, uids: Iterable[tuple[int, int, int]], gids: Iterable[tuple[int, int, int]]) -> Spec:
+    """A user namespace of the container's own: rows of (id inside, id outside, count)."""
+
+    def rows(table: Iterable[tuple[int, int, int]]) -> list[dict[str, int]]:
+        return [{"containerID": inside, "hostID": outside, "size": count} for inside, outside, count in table]
+
+    def change(new: Spec) -> None:
+        linux = new["linux"]
+        linux["namespaces"].append({"type": "user"})
+        linux["uidMappings"], linux["gidMappings"] = rows(uids), rows(gids)
+        # Its range has to be mapped, and the whole one never is; docker leaves it out there as well.
+        linux["sysctl"].pop("net.ipv4.ping_group_range", None)
+
+    return changed(spec, change)
+
+
 def _share_ipc(new: Spec) -> None:
     for mount in new["mounts"]:
         if mount["destination"] == "/dev/shm":  # noqa: S108

@@ -62,6 +62,7 @@ def main(birth: Birth, maps: int = -1) -> NoReturn:
             os.read(maps, 1)
             os.setresgid(0, 0, 0)
             os.setresuid(0, 0, 0)
+            process.set_dumpable(True)  # the change of ids has given our /proc files to the host's root
         _run(birth)
     except BaseException as e:
         report(birth.channel, e, CREATE_FAILED)
@@ -109,6 +110,7 @@ def seal() -> None:
 def _run(birth: Birth) -> None:
     seal()
     process.set_parent_death_signal()
+    privileges.set_oom_score(birth.bundle.spec["process"].get("oomScoreAdj"))
     process.set_dumpable(False)  # whoever shares our pid namespace cannot look into us while we are still the host's
     spec = birth.bundle.spec
     if birth.cgroup is not None:
@@ -116,7 +118,6 @@ def _run(birth: Birth) -> None:
     if any(n["type"] == "cgroup" and not n.get("path") for n in spec["linux"]["namespaces"]):
         unshare(CLONE_NEWCGROUP)  # after joining: the group we are in becomes its root
     os.setsid()
-    privileges.set_oom_score(spec["process"].get("oomScoreAdj"))
     privileges.join_keyring(birth.bundle.id)
     for step in birth.steps:
         step.execute(birth.root)

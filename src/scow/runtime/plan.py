@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from scow.runtime.host import Host
     from scow.runtime.steps.root import Step
 
-PLACE = "/tmp"  # noqa: S108 - covered in the container's own mount namespace only, and gone with the pivot
-
 
 def plan(bundle: Bundle, host: Host) -> tuple[Step, ...]:
     """The steps for ``bundle`` on ``host``, in order; Invalid or Unsupported names what the spec asks in vain."""
@@ -65,7 +63,7 @@ def _root(bundle: Bundle) -> Iterator[Step]:
     own = [m for m in bundle.rootfs if not m.target.strip("/")]
     if len(own) != 1:
         raise Invalid(f"bundle {bundle.id}: {len(own)} mounts for the root, not one")
-    yield MountRoot(own[0], bundle.state or bundle.directory or PLACE)
+    yield MountRoot(own[0])
     yield from (Bind(m) if m.type == "bind" else Filesystem(m) for m in below)
 
 

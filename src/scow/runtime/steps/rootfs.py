@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 
 @value
 class MountRoot:
-    """Cut all ties of the namespace's mounts to the host's, then mount the root over the directory ``at``."""
+    """Cut all ties of the namespace's mounts to the host's, then mount the root over ``/``.
+
+    There it is in nobody's way: the host's paths stay reachable for us, whose root is below it, until the pivot.
+    """
 
     mount: Mount
-    at: str
 
     def describe(self) -> str:
         """One line."""
-        return f"root: {self.mount.type} on {self.at}"
+        return f"root: {self.mount.type}"
 
     def prepare(self, root: Root) -> None:
         """A bound root is copied where it is mounted; an overlay is made in the namespace, and dies with it."""
@@ -41,7 +43,7 @@ class MountRoot:
         if tree < 0:
             tree = mount_tree(self.mount)
         mount_fd.mount_setattr(tree, propagation=MS_PRIVATE, recursive=True)
-        mount_fd.attach(tree, self.at)
+        mount_fd.attach(tree, "/")
         root.fd = tree
 
 
