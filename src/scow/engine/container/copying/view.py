@@ -12,12 +12,12 @@ import os
 
 from scow.errors import Conflict
 from scow.kernel import mount_fd
-from scow.kernel.mount import MNT_DETACH, UMOUNT_NOFOLLOW, Mount, set_propagation, umount
+from scow.kernel.mount import MNT_DETACH, UMOUNT_NOFOLLOW, Mount, mount_tree, set_propagation, umount
 from scow.kernel.namespaces import CLONE_NEWNS, setns, unshare
 from scow.runtime import statefile
 from scow.runtime.steps.mounts import Bind
 from scow.runtime.steps.root import Root
-from scow.runtime.steps.rootfs import MountRoot, Pivot
+from scow.runtime.steps.rootfs import Pivot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,10 +80,11 @@ class Stopped:
     """A root that is mounted for us: ``rootfs`` first (at the directory ``at``, unseen), then ``binds`` in it."""
 
     def __init__(self, rootfs: Mount, at: str, binds: tuple[Mount, ...]) -> None:
+        self._rootfs, self._at = rootfs, at
         self._root = Root()
-        self._steps: tuple[MountRoot | Bind, ...] = (MountRoot(rootfs, at), *[Bind(m) for m in binds])
+        self._binds = tuple([Bind(m) for m in binds])
         try:
-            for step in self._steps:
+            for step in self._binds:
                 step.prepare(self._root)
         except BaseException:
             self.close()
@@ -92,7 +93,10 @@ class Stopped:
     def enter(self) -> None:
         """Mount everything in a namespace of our own, and make it the root."""
         unshare(CLONE_NEWNS)
-        for step in self._steps:
+        set_propagation("/")
+        self._root.fd = mount_tree(self._rootfs)
+        mount_fd.attach(self._root.fd, self._at)
+        for step in self._binds:
             step.execute(self._root)
         Pivot().execute(self._root)
 
