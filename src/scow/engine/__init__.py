@@ -48,7 +48,7 @@ class Engine:
         """Builds of Dockerfiles, and the build cache."""
         from scow.engine.builds import Builds
 
-        return Builds(self.store, self.images, self.registries)
+        return Builds(self.store, lambda: self.registries)
 
     @lazy
     def registries(self) -> Registries:
