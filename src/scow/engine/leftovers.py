@@ -118,8 +118,8 @@ def strangers(store: Store) -> Iterator[Finding]:
 
 
 def _end(run: str, *, sound: bool = True) -> None:
-    """Kill a supervisor, which its container does not survive, and remove what they leave; what a damaged state does not
-    tell, the checks that follow find.
+    """Kill a supervisor, which its container does not survive, and remove what they leave. What a damaged state does
+    not tell, the checks that follow find.
     """
     import signal
 

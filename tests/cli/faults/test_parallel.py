@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 
-from tests.cli.faults.conftest import World
+from tests.cli.faults.conftest import World  # noqa: TC002
 from tests.conftest import Scow, needs_root
 
 pytestmark = needs_root
