@@ -152,7 +152,7 @@ from scow.runtime import bundle, light
 z = Zygote()
 n = os.open("/dev/null", os.O_RDWR)
 b = bundle.from_json(light.loads(sys.stdin.read()))
-z.start(b, n, 1, n)
+running = z.start(b, n, 1, n)
 print(z.pid, flush=True)
 time.sleep(100)
 """
@@ -165,6 +165,7 @@ def test_it_dies_with_the_build(box: Any) -> None:
         build.stdin.write(light.dumps(to_json(bundle)).encode())
         build.stdin.close()
         words = [build.stdout.readline().strip(), build.stdout.readline().strip()]
+        assert b"up" in words
         pid = int(next(w for w in words if w != b"up"))
         build.kill()
         assert build.stdout.read() == b"", "the step's end of the pipe is closed too"
