@@ -160,7 +160,7 @@ def test_what_it_looks_like(built: Scow) -> None:
         line.split("  ")[-1]
         for line in built("history", "--no-trunc", "--format", "{{.CreatedBy}}", "lenticular").stdout.splitlines()
     ]
-    kinds = [s.split()[0] for s in steps]
+    kinds = [s.partition(" ")[0] for s in steps]
     assert kinds[:8] == ["CMD", "ENTRYPOINT", "RUN", "COPY", "WORKDIR", "RUN", "RUN", "LABEL"], steps
     config = json.loads(built("inspect", "-f", "{{json .Config}}", "lenticular").stdout)
     assert config["Labels"]["org.opencontainers.image.title"] == "lenticular"
@@ -237,7 +237,7 @@ def test_the_alpine_form_as_far_as_it_goes(demo: Scow, tmp_path: os.PathLike[str
         code=1,
         timeout=120,
     ).stderr
-    assert "[2/5] RUN apk add --no-cache perl perl-gd" in failed
+    assert '> [2/5] RUN ["apk", "add", "--no-cache", "perl", "perl-gd"]:' in failed
     assert re.search(r'^ +5 \| >>> RUN \["apk", "add"', failed, re.M), failed
     assert 'process "apk add --no-cache perl perl-gd" did not complete successfully' in failed
     assert demo("images", "-q", "nothing").stdout == ""
@@ -249,7 +249,5 @@ def test_the_alpine_form_as_far_as_it_goes(demo: Scow, tmp_path: os.PathLike[str
         f.write(text)
     demo("build", "-q", "-t", "half", context)
     assert demo("run", "--rm", "--entrypoint", "cat", "half", "/etc/alpine-release").stdout == "3.20.3\n"
-    assert (
-        "/usr/bin/perl" in demo("run", "--rm", "half", code=None).stderr
-        or demo("run", "--rm", "half", code=None).returncode == 127
-    )
+    gone = demo("run", "--rm", "half", code=255)  # runc's words and code for a script without its interpreter
+    assert gone.stderr == "exec /usr/local/bin/lenticular: no such file or directory\n"

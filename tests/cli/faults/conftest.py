@@ -215,25 +215,31 @@ class World:
             held = {r for (text,) in store.state.rows("SELECT holds FROM build_cache") for r in text.split('"')}
         return {r.removeprefix("snapshot ") for r in held if r.startswith("snapshot ")}
 
-    def tidy(self) -> None:
-        """Remove all containers but the keeper."""
-        keeper = self.id("keeper")
-        others = [i for i in self.scow("ps", "-aq", "--no-trunc").stdout.split() if i != keeper]
+    def tidy(self, keep: str = "") -> None:
+        """Remove all containers but the keeper and one more."""
+        names = self.scow("ps", "-a", "--format", "{{.Names}}").stdout.split()
+        others = [name for name in names if name not in ("keeper", keep)]
         if others:
             self.scow("rm", "-f", *others)
 
 
+MOMENTS = (1, 2, 3, 5, 7, 10, 14)
+
+
 def sweep(
-    world: World, words: list[str], ready: Callable[[], object], *, most: int = 14, everything: bool = False
+    world: World, words: list[str], ready: Callable[[], object], *, everything: bool = False, keep: str = ""
 ) -> int:
-    """Kill a command at its first visible change, its second, and so on until it ends first; how often it was killed."""
-    for nth in range(1, most + 1):
+    """Kill a command at its first visible change, its second, and so on until it ends first; how often it was killed.
+
+    ``ready`` makes things ready again; the container ``keep`` is left alone besides the keeper.
+    """
+    for count, nth in enumerate(MOMENTS):
         ready()
         if not world.killed(nth, *words, everything=everything):
-            return nth - 1
+            return count
         world.sound()
-        world.tidy()
-    return most
+        world.tidy(keep)
+    return len(MOMENTS)
 
 
 @pytest.fixture(scope="session")
