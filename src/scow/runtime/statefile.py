@@ -95,16 +95,19 @@ def forget(path: str) -> None:
 
 
 def read(directory: str) -> State | None:
-    """What state.json says, None where there is none (the container has not run since boot)."""
+    """What state.json says, None where there is none (the container has not run since boot); Corrupt if damaged."""
     path = os.path.join(directory, "state.json")
+    hint = "scow system check --repair ends the container and notes it"
     try:
         with open(path, "rb") as f:
             found = light.loads(f.read(1 << 20))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, Error) as e:
-        raise Corrupt(f"{path} is damaged: {e}", "scow system check --repair ends the container and notes it") from None
-    return found if isinstance(found, dict) else None
+        raise Corrupt(f"{path} is damaged: {e}", hint) from None
+    if not isinstance(found, dict) or "status" not in found:
+        raise Corrupt(f"{path} is damaged: it holds no state", hint)
+    return found
 
 
 def lock(directory: str) -> int | None:
