@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scow.errors import Invalid
 from scow.store import containers as rows
 
 TYPE_CHECKING = False
@@ -37,6 +38,8 @@ class Containers:
 
     def find(self, text: str) -> ContainerRecord:
         """The container meant; NotFound in docker's words."""
+        if not text.strip("/ "):
+            raise Invalid("invalid container name or ID: value is empty")
         return rows.get(self.store.state, text)
 
     def state(self, record: ContainerRecord) -> State:
