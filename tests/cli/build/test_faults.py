@@ -162,5 +162,6 @@ def test_full_disk(build, busybox_tar, tmp_path):
         assert program("system", "check").stdout.strip() in ("", "no faults found")
         program("build", "-q", build.context({"Dockerfile": "FROM busybox\nRUN echo small > /f\n"}))
     finally:
+        throw_away(program.root)
         for point in mounts_below(str(small)):
             subprocess.run(["umount", "-l", point], check=False)
