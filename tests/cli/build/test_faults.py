@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 from tests.cli.build.conftest import rest
-from tests.conftest import SCOW, mounts_below
+from tests.conftest import SCOW, mounts_below, throw_away
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
