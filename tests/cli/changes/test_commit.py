@@ -287,21 +287,17 @@ def test_export_of_a_running_container_leaves_mounts_out(busybox: Scow) -> None:
     assert not [n for n in names if n.startswith(("proc/", "sys/", "dev/"))]
 
 
-def test_twenty_thousand_changed_files(
-    busybox: Scow, tmp_path: os.PathLike[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    for i in range(200):
+def test_many_changed_files(busybox: Scow, tmp_path: os.PathLike[str]) -> None:
+    for i in range(20):
         os.makedirs(f"{tmp_path}/many/d{i}")
         for j in range(100):
             with open(f"{tmp_path}/many/d{i}/f{j}", "w") as f:
                 f.write(f"{i}-{j}" * 50)
     busybox("create", "--name", "box", "busybox", "sh")
     busybox("cp", f"{tmp_path}/many", "box:/many")
-    times = []
-    for words in (("commit", "box", "made"), ("diff", "box"), ("export", "-o", f"{tmp_path}/e.tar", "box")):
-        start = time.monotonic()
-        busybox(*words)
-        times.append(time.monotonic() - start)
-    with capsys.disabled():
-        print(f"\n20,000 changed files: commit {times[0]:.2f} s, diff {times[1]:.2f} s, export {times[2]:.2f} s")
-    assert busybox("run", "--rm", "made", "cat", "/many/d199/f99").stdout == "199-99" * 50
+    busybox("commit", "box", "made")
+    assert len(busybox("diff", "box").stdout.splitlines()) == 2_021
+    busybox("export", "-o", f"{tmp_path}/e.tar", "box")
+    with tarfile.open(f"{tmp_path}/e.tar") as tar:
+        assert len([n for n in tar.getnames() if n.startswith("many/")]) == 2_020
+    assert busybox("run", "--rm", "made", "cat", "/many/d19/f99").stdout == "19-99" * 50

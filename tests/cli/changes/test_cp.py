@@ -401,20 +401,13 @@ def test_full_disk_is_an_error(shared_store: Scow, tmp_path: os.PathLike[str]) -
         shared_store("rm", "-f", "box")
 
 
-def test_twenty_thousand_files_in_and_out(
-    still: Scow, tmp_path: os.PathLike[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    for i in range(200):
+def test_many_files_in_and_out(still: Scow, tmp_path: os.PathLike[str]) -> None:
+    for i in range(20):
         os.makedirs(f"{tmp_path}/many/d{i}")
         for j in range(100):
             put(f"{tmp_path}/many/d{i}/f{j}", f"{i}-{j}" * 50)
-    times = []
-    for words in (("cp", f"{tmp_path}/many", "box:/many"), ("cp", "box:/many", f"{tmp_path}/out")):
-        start = time.monotonic()
-        still(*words)
-        times.append(time.monotonic() - start)
-    with capsys.disabled():
-        print(f"\n20,000 files: in {times[0]:.2f} s, out {times[1]:.2f} s")
-    with open(f"{tmp_path}/out/d199/f99") as f:
-        assert f.read() == "199-99" * 50
-    assert sum(len(files) for _, _, files in os.walk(f"{tmp_path}/out")) == 20_000
+    still("cp", f"{tmp_path}/many", "box:/many")
+    still("cp", "box:/many", f"{tmp_path}/out")
+    with open(f"{tmp_path}/out/d19/f99") as f:
+        assert f.read() == "19-99" * 50
+    assert sum(len(files) for _, _, files in os.walk(f"{tmp_path}/out")) == 2_000
