@@ -94,7 +94,7 @@ $C exec $N-e sh -c 'umask; ulimit -n; cat /proc/self/cgroup | wc -l; ls /proc/se
 $C stop -t 0 $N-e > /dev/null
 rc $C exec $N-e true
 ## logs
-$C run --name $N-l $B sh -c 'for i in 1 2 3 4 5 6; do echo line $i; done; echo err >&2' > /dev/null 2>&1
+$C run --name $N-l $B sh -c 'for i in 1 2 3 4 5 6; do echo line $i; done; sleep 0.2; echo err >&2' > /dev/null 2>&1
 $C logs $N-l 2>/dev/null
 $C logs $N-l 2>&1 >/dev/null
 rc $C logs --tail 2 $N-l 2>/dev/null
@@ -132,9 +132,9 @@ $C run -d --name $N-b $B sh -c 'sleep 0.5; exit 2' > /dev/null
 rc $C wait $N-a $N-b
 rc $C wait $N-b nosuch
 ## removed when it ends
-$C run -d --rm --name $N-g $B sleep 0.5 > /dev/null
+$C run -d --rm --name $N-g $B sleep 3 > /dev/null
 rc $C wait $N-g
-sleep 0.5
+sleep 1
 rc $C inspect $N-g
 ## differences
 $C run --name $N-d $B sh -c 'touch /new; rm /etc/group; echo x >> /etc/passwd; mkdir /d; touch /d/f'
