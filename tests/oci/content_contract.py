@@ -40,6 +40,9 @@ class Trickle:
     def read(self, size: int = -1) -> bytes:
         return self.data.read(size if size < 2 else min(size - 1, 777))
 
+    def close(self) -> None:
+        """Nothing to close."""
+
 
 class Broken:
     """Fails after a few bytes, as a lost connection does."""
