@@ -115,7 +115,8 @@ def _dispatch(argv: list[str]) -> int:
         _say(f"{e}\n\nUsage:  scow [OPTIONS] COMMAND [ARG...]\n\nRun 'scow --help' for more information")
         return e.exit_code
     words = options.words
-    if words and words[0] == "help":
+    topic = bool(words) and words[0] == "help"
+    if topic:
         words = [*words[1:], "--help"]
         options.help = words == ["--help"]
     if options.version:
@@ -126,15 +127,19 @@ def _dispatch(argv: list[str]) -> int:
     if options.help or not words:
         from scow.cli.help import top_help
 
-        sys.stdout.write(top_help())
+        (sys.stdout if options.help else sys.stderr).write(top_help())
         return 0
     name, taken = find(words)
     if name in GROUPS and taken == 1:
         from scow.cli.help import group_help
 
-        sys.stdout.write(group_help(name))
+        asked = any(w in ("-h", "--help") for w in words[1:])
+        (sys.stdout if asked else sys.stderr).write(group_help(name))
         return 0
     if not name:
+        if topic:
+            _say(f"unknown help topic: {words[taken - 1]}")
+            return 1
         return _unknown(words, taken)
     context = Context(options.root, options.debug)
     try:

@@ -110,3 +110,15 @@ def test_a_moment_that_is_none(say: Say) -> None:
 def test_rename_says_which(say: Say) -> None:
     code, _, err = say("rename", "nosuch", "other")
     assert (code, err) == (1, "Error: No such container: nosuch\nError: failed to rename container named nosuch\n")
+
+
+@pytest.mark.parametrize("words", [("help", "nosuch"), ("help", "image", "nosuch")])
+def test_no_such_help(say: Say, words: tuple[str, ...]) -> None:
+    assert say(*words) == (1, "", "unknown help topic: nosuch\n")
+
+
+@pytest.mark.parametrize("words", [(), ("image",), ("container",)])
+def test_help_nobody_asked_for_is_no_output(say: Say, words: tuple[str, ...]) -> None:
+    code, out, err = say(*words)
+    assert (code, out) == (0, "")
+    assert err == say(*words, "--help")[1]

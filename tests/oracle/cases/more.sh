@@ -135,3 +135,45 @@ rc $C stop -t x y
 rc $C ps -n x
 rc $C images --no-trunc=maybe
 rc $C run --rm=maybe $B true
+## flags as people write them
+$C run --rm --network none -e PATH=/x $B /bin/echo hi
+rc $C run --rm --network none -e PATH=/x $B echo hi
+$C run --rm --network none --env-file /dev/null $B true; echo $?
+$C run --rm --network none -v $PWD:/w -w /w -u $(id -u):$(id -g) $B sh -c 'touch made; ls -n made | cut -c1-20'
+$C run --rm --network none --tmpfs /run:rw,noexec,nosuid,size=65536k $B df -k /run | tail -1
+$C run --rm --network none --security-opt=no-new-privileges:true $B grep NoNew /proc/self/status
+$C run --rm --network none --cap-add=ALL --cap-drop=NET_RAW $B true; echo $?
+$C run --rm --network none --log-opt max-size=1m --log-opt max-file=2 $B echo logged
+$C run --rm --network none -h ${N}h -- $B hostname
+$C run --rm --network=none --name=$N-eq --hostname=x -it=false $B hostname
+$C run --rm --net none $B true; echo $?
+$C run -itd --name $N-itd --network none $B > /dev/null; $C exec $N-itd echo in; $C inspect -f '{{.Config.Tty}} {{.Config.OpenStdin}} {{.State.Running}}' $N-itd
+$C run --rm -v /etc/hostname:/h:ro --network none $B sh -c 'test -s /h && echo ok; echo x > /h'
+$C run --rm --network none $B sh -c 'mount -t tmpfs x /mnt; chroot / true && echo chroot; ping -c1 127.0.0.1 >/dev/null && echo ping; date -s 2000-01-01 2>&1 | head -1; mknod /tmp/n c 1 3 && echo mknod; cat /tmp/n; unshare -n true'
+$C run --rm --network none --privileged $B sh -c 'mkdir -p /mnt; mount -t tmpfs x /mnt && echo mounted; ls /dev | grep -c .  | awk "{print (\$1 > 15)}"'
+$C run --rm --network none $B sh -c 'ps | wc -l; cat /proc/sys/kernel/hostname | wc -c; nproc; free | head -1 | wc -w; df / | wc -l'
+$C run --rm --network none --cpuset-cpus 0 $B nproc
+$C run --rm --network none $B sh -c 'trap "" TERM; kill -TERM 1; echo alive'
+## a terminal in the background
+$C run -itd --name $N-itd --network none $B > /dev/null
+$C ps -a --filter name=$N --no-trunc --format '{{.Command}} {{.Mounts}} {{.Networks}}'
+$C container ls -a --filter name=$N --format '{{.Names}}'
+$C inspect $N-itd --format '{{.State.Status}}'
+$C inspect $N-itd --format='{{.Config.Cmd}}'
+$C image inspect $B --format '{{.Id}} {{.RepoTags}} {{.Os}}/{{.Architecture}} {{len .RootFS.Layers}} {{.Config.Cmd}} {{.Config.Env}}'
+$C inspect --format '{{json .State}}' $N-itd | tr ',' '\n' | cut -d: -f1
+$C inspect --format '{{json .NetworkSettings}}' $N-itd | tr ',' '\n' | cut -d: -f1 | tr -d '{}"'
+$C inspect --format '{{range $k, $v := .NetworkSettings.Networks}}{{$k}} {{$v.IPAddress}}{{end}}' $N-itd
+$C inspect --format '{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} {{.HostConfig.RestartPolicy.Name}} {{.HostConfig.LogConfig.Type}} {{.HostConfig.AutoRemove}} {{.HostConfig.Privileged}} {{.HostConfig.ShmSize}}' $N-itd
+$C kill $N-itd > /dev/null; $C inspect -f '{{.State.Status}} {{.State.ExitCode}} {{.State.Error}}|{{.State.Dead}}' $N-itd
+$C system info -f '{{.OSType}}'; $C system df --format json | wc -l
+## help
+$C help run | head -3; $C run --help | head -3; $C help container ls | head -3
+$C image --help | head -3; $C image 2>&1 | head -3; $C image 2>/dev/null; $C 2>/dev/null
+rc $C help nosuch
+rc $C help image nosuch
+## time of the output
+$C run -d --name $N-t --network none $B sh -c 'echo a; sleep 1; echo b; sleep 100' > /dev/null; sleep 0.6
+$C logs $N-t; timeout 1.2 $C logs -f $N-t; echo $?
+$C logs --since 0.1s $N-t; $C logs --until 2020-01-01T00:00:00Z $N-t; $C logs -n 1 -t $N-t | grep -cE '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{9}Z b$'
+$C stop -t 0 $N-t; $C ps -a --filter name=$N-t --format '{{.Status}}'
