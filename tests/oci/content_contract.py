@@ -32,7 +32,7 @@ def blob(data: bytes, algorithm: str = "sha256") -> Descriptor:
 
 
 class Trickle:
-    """Gives less than what is asked for, as sockets do; has only ``read``."""
+    """Gives less than what is asked for, as sockets do; has ``read`` and ``close`` alone."""
 
     def __init__(self, data: bytes) -> None:
         self.data = io.BytesIO(data)
