@@ -288,3 +288,15 @@ def test_select_prefers_the_first_of_equals() -> None:
     source = Memory()
     one, two = sample(b"1"), sample(b"2")
     assert select(source, index(source, one, two), AMD64).digest == one.root.digest
+
+
+def test_one_manifest_may_serve_several_platforms() -> None:
+    memory = Memory()
+    kept(memory, sample(b"x"))
+    root = sample(b"x").root
+    entries = [
+        Descriptor(root.media_type, root.digest, root.size, Platform("linux", machine))
+        for machine in ("arm64", "amd64")
+    ]
+    both = memory.add(media_types.OCI_INDEX, Index.of(entries).raw)
+    assert select(memory, both, AMD64).digest == root.digest

@@ -71,7 +71,8 @@ def select(source: Opener, root: Descriptor, platform: Platform) -> Descriptor:
 
 
 def _manifests(source: Opener, index: Descriptor, depth: int) -> Iterator[Descriptor]:
-    for entry in children(source, index):
+    found = document(source, index)
+    for entry in found.manifests if isinstance(found, Index) else ():  # one manifest may serve several platforms
         if media_types.is_manifest(entry.media_type):
             yield entry
         elif media_types.is_index(entry.media_type) and depth:
