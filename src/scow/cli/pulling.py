@@ -27,7 +27,11 @@ def transfer(registries: Registries, work: Callable[[Observer], str], stream: Te
 
     from scow.cli.progress.transfer import make_transfer
 
+    stopped = False
+
     def interrupted(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal stopped
+        stopped = True
         registries.interrupt()
         raise KeyboardInterrupt
 
@@ -35,6 +39,10 @@ def transfer(registries: Registries, work: Callable[[Observer], str], stream: Te
     display = make_transfer(stream, quiet=quiet)
     try:
         return work(display)
+    except Error:
+        if stopped:  # a thread whose connection was taken away was quicker to complain
+            raise KeyboardInterrupt from None
+        raise
     finally:
         display.close()
         signal.signal(signal.SIGINT, before)

@@ -69,29 +69,28 @@ class Client:
         if certified:
             return self._target("https")
         order = ("http", "https") if self.endpoint.loopback else ("https", "http")
-        try:
-            if self._answers(self._target(order[0])):
-                return self._target(order[0])
-        except NoHttp:
-            pass
-        except Lost as e:
-            if e.reached or self.endpoint.port is not None:
-                raise
-        return self._target(order[1])
+        found = next(filter(self._answers, map(self._target, order)), None)
+        # Where neither answers, the request itself is what fails, after all its tries.
+        return found or self._target(order[0])
 
     def _answers(self, target: Target) -> bool:
-        """Whether HTTP is spoken there: a TLS server tells plain requests so with status 400."""
-        with self.sender.send(Request("GET", target, "/v2/", {"User-Agent": AGENT})) as answer:
+        """Whether HTTP is spoken there: a TLS server tells plain requests so with status 400, or hangs up."""
+        try:
+            answer = self.transport.exchange(Request("GET", target, "/v2/", {"User-Agent": AGENT}))
+        except Lost:
+            return False
+        with answer:
             if answer.status == 401:
                 self.authority.learn(target, answer.headers, frozenset(), "")
             return answer.status != 400 or b"https" not in answer.small(_SNIFF).lower()
 
     def call(self, call: Call) -> Answer:
         """The answer, whatever its status. Lost if there was none; Denied in a token server's words."""
+        base = self.base
         patience = Patience(self.transport)
         while True:
             try:
-                answer = self._authorized(call)
+                answer = self._authorized(call, base)
             except Lost as e:
                 if not call.repeat or isinstance(e, NoHttp) or not e.reached or not patience.again():
                     raise
@@ -116,9 +115,8 @@ class Client:
             return failures.Refusal(401, "UNAUTHORIZED", "no basic auth credentials", found.shown)
         return found
 
-    def _authorized(self, call: Call) -> Answer:
+    def _authorized(self, call: Call, base: Target) -> Answer:
         """Send, and once more if a 401 taught how to identify ourselves."""
-        base = self.base
         target, path = locate(call.path, base)
         ours = target == base
         scopes = merged(call.scopes)

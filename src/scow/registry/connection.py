@@ -43,6 +43,10 @@ class Lost(Unavailable):
         self.reached = reached
 
 
+class Closed(Lost):
+    """The server closed the connection before it answered."""
+
+
 class NoHttp(Lost):
     """What answers does not speak this protocol."""
 
@@ -117,7 +121,8 @@ class Connection:
             self._http.endheaders()
             early = self._send_body(body)
             answer = self._http.getresponse()
-            return Answer(self, answer, shown, early=early)
+            # Whoever refuses a body may not have read it: what follows on this connection would be taken for the rest.
+            return Answer(self, answer, shown, early=early or (body is not None and answer.status >= 400))
         except (OSError, http.client.HTTPException, ValueError) as e:
             self.close()
             fail(e, shown, self.limits)
@@ -155,6 +160,7 @@ class Answer:
 
     def __init__(self, connection: Connection, answer: HTTPResponse, shown: str, *, early: bool = False) -> None:
         self.status: int = answer.status
+        self.reason: str = answer.reason
         self.headers: Headers = answer.headers
         self.shown = shown
         self.connection = connection
@@ -198,12 +204,18 @@ class Answer:
         return bytes(whole)
 
     def _some(self, buffer: memoryview) -> int:
-        """What one receive gives: ``readinto`` waits until the buffer is full, which a trickle makes a long time."""
+        """What one receive gives: ``readinto`` waits until the buffer is full, which a trickle makes a long time.
+
+        Not ``read1``: until Python 3.13 it forgets to count (gh-113199).
+        """
         import http.client
 
         missing = self._answer.length
+        if missing == 0:
+            return 0
         try:
-            data = self._answer.read1(len(buffer))
+            ready = len(self._answer.peek(len(buffer))) or 1
+            data = self._answer.read(min(ready, len(buffer), missing or ready))
         except (OSError, http.client.HTTPException, ValueError) as e:
             fail(e, self.shown, self.connection.limits)
         if not data and missing:
@@ -217,6 +229,8 @@ class Answer:
         if done is None:
             return
         rest = self._answer.length
+        if rest == 0:
+            self._answer.close()  # nothing is left; this frees the connection and does not end it
         if not self._answer.isclosed() and not self._early and rest is not None and 0 < rest <= DRAIN:
             try:
                 self.small(DRAIN)
@@ -238,8 +252,10 @@ def fail(e: Exception, shown: str, limits: Limits) -> NoReturn:
 
     if isinstance(e, TimeoutError):
         raise Lost(f"{shown}: nothing came for {limits.read:g} s") from None
-    if isinstance(e, (http.client.RemoteDisconnected, http.client.IncompleteRead)):
+    if isinstance(e, http.client.IncompleteRead):
         raise Lost(f"{shown}: the server closed the connection") from None
+    if isinstance(e, (ConnectionResetError, BrokenPipeError)):  # RemoteDisconnected is one of the first
+        raise Closed(f"{shown}: the server closed the connection") from None
     if isinstance(e, (http.client.HTTPException, ValueError)):
         raise NoHttp(f"{shown}: the answer is no HTTP ({type(e).__name__})") from None
     raise Lost(f"{shown}: {_words(e)}") from None

@@ -50,7 +50,8 @@ class DockerConfig:
             doc = json.loads(text)
         except ValueError as e:
             raise Invalid(f"{self.path}: {e}") from None  # json's words name a place, never content
-        if not isinstance(doc, dict) or any(not isinstance(doc.get(k) or {}, dict) for k in ("auths", "credHelpers")):
+        tables = (doc.get("auths"), doc.get("credHelpers")) if isinstance(doc, dict) else ()
+        if not isinstance(doc, dict) or not all(table is None or isinstance(table, dict) for table in tables):
             raise Invalid(f"{self.path} is no docker configuration")
         return doc
 

@@ -44,7 +44,7 @@ class Refusal:
 
     def error(self, text: str = "", hint: str | None = None) -> Error:
         """The error it is; ``text`` instead of the registry's."""
-        message = text or (self.text if self.code else f"{self.shown}: {self.text} (HTTP {self.status})")
+        message = text or (self.text if self.code else f"{self.shown}: {self.text}")
         if self.status == 404:
             return NotFound(message, hint)
         if self.status in (401, 403, 407):
@@ -69,7 +69,7 @@ def refusal(answer: Answer) -> Refusal:
         except Error:
             pass  # what it says about its failure is lost too; the status is enough
     if not text:
-        text = _SAID.get(answer.status, f"unexpected status {answer.status}")
+        text = _SAID.get(answer.status) or f"received unexpected HTTP status: {answer.status} {clean(answer.reason)}"
     return Refusal(answer.status, code, text, answer.shown, answer.headers)
 
 

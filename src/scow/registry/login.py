@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scow.errors import Denied
-from scow.registry import tokens
+from scow.registry import failures, tokens
 from scow.registry.client import AGENT, Client
 from scow.registry.credentials import Login
 from scow.registry.transport import Request
@@ -39,7 +39,7 @@ def verify(endpoint: Endpoint, transport: Transport, login: Login) -> Login:
         headers["Authorization"] = login.basic()
     with client.sender.send(Request("GET", base, PATH, headers)) as answer:
         if answer.status == 401:
-            refused = client.failed(answer)
+            refused = failures.refusal(answer)
             text = refused.text if "unauthorized" in refused.text else f"unauthorized: {refused.text}"
             raise Denied(f"Get {str(base) + PATH!r}: {text}".replace("'", '"'))
         if answer.status >= 400:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 ACCEPT = ", ".join(media_types.ACCEPT)
-_KNOWN = frozenset((*media_types.ACCEPT, media_types.DOCKER_SCHEMA1, media_types.DOCKER_SCHEMA1_SIGNED))
+_KNOWN = frozenset(media_types.ACCEPT)
 BUFFER = 1 << 18
 MAX_TAGS = 1_000_000
 _PAGE = 1 << 22

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 
 from scow.errors import Denied, Error, Invalid, Unavailable
-from scow.registry.connection import PORTS, Answer, Connection, Target
+from scow.registry.connection import PORTS, Answer, Closed, Connection, Target
 from scow.registry.endpoint import listed, split
 from scow.values import replace, value
 
@@ -80,9 +80,15 @@ class Transport:
         return replace(request, target=target, path=path, headers=headers)
 
     def _once(self, request: Request) -> Answer:
-        connection = self._take(request.target)
+        connection, used = self._take(request.target)
         try:
             answer = connection.send(request.method, request.path, request.headers, request.body)
+        except Closed:
+            self._release(connection, usable=False)
+            self.check()
+            if used and request.body is None:
+                return self._once(request)  # it was idle for too long: no failure, and no answer that could be lost
+            raise
         except BaseException:
             self._release(connection, usable=False)
             self.check()
@@ -90,7 +96,8 @@ class Transport:
         answer.released = lambda c, usable: self._release(c, usable=usable)
         return answer
 
-    def _take(self, target: Target) -> Connection:
+    def _take(self, target: Target) -> tuple[Connection, bool]:
+        """A connection, and whether it served before."""
         self.check()
         with self._lock:
             idle = self._idle.get(target, [])
@@ -98,12 +105,12 @@ class Transport:
                 connection = idle.pop()
                 if not connection.stale():
                     self._live.add(connection)
-                    return connection
+                    return connection, True
                 connection.close()
         made = self._connect(target)
         with self._lock:
             self._live.add(made)
-        return made
+        return made, False
 
     def _connect(self, target: Target) -> Connection:
         proxy = None

@@ -76,7 +76,7 @@ class Upload:
             place = answer.headers.get("Location", "")
             if not place:
                 raise Corrupt(f"{answer.shown}: the registry opened an upload but did not say where")
-            target, path = locate(place, self._client.base)
+            target, path = locate(place, answer.connection.target)
             return f"{target}{path}"
 
     def _call(
@@ -112,7 +112,7 @@ class Upload:
             except _Later as e:
                 if not patience.again(e.after):
                     raise e.error from None
-            location, reached = self._reached(location)
+            location, reached = self._reached(location) or (self._open(), 0)
             if reached > offset:
                 patience.progress()
             offset = reached
@@ -145,17 +145,17 @@ class Upload:
             raise _Gone(f"{refused.shown}: {refused.text}")
         raise refused.error()
 
-    def _reached(self, location: str) -> tuple[str, int]:
-        """Where the session goes on, and at which offset. _Gone if it has none any more."""
+    def _reached(self, location: str) -> tuple[str, int] | None:
+        """Where the session goes on, and at which offset; None if it was given up."""
         with self._client.call(self._call("GET", location)) as answer:
             if answer.status not in (204, 202, 200):
-                raise _Gone(f"{answer.shown}: the upload was given up (HTTP {answer.status})")
+                return None
             match = re.fullmatch(r"(?:bytes=)?0-(\d{1,19})", answer.headers.get("Range", "").strip())
             # "0-0" is what registries say of one byte and of none: sending that byte again must be possible.
             offset = int(match[1]) + 1 if match and match[1] != "0" else 0
             place = answer.headers.get("Location", "")
             if place:
-                target, path = locate(place, self._client.base)
+                target, path = locate(place, answer.connection.target)
                 location = f"{target}{path}"
             return location, offset
 
