@@ -83,7 +83,7 @@ def test_a_missing_image_has_a_remedy(scow: Scow) -> None:
 def test_a_name_is_taken_once(scow: Scow) -> None:
     first = scow("create", "--name", "one", "busybox", "true").stdout.strip()
     done = scow("create", "--name", "one", "busybox", "true")
-    assert done.returncode == 125
+    assert done.returncode == 1
     assert f'The container name "/one" is already in use by container "{first}"' in done.stderr
 
 
