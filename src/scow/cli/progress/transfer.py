@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 
     from scow.engine.transfers import Status
 
-INTERVAL = 0.1
 CLEAR = "\x1b[2K\r"
-DONE = ("Pull complete", "Already exists", "Pushed", "Layer already exists", "Download complete")
 
 
 def make_transfer(stream: TextIO, *, quiet: bool = False) -> Transfer:
@@ -87,7 +85,7 @@ class Bars(Transfer):
             size = os.get_terminal_size(self.out.fileno())
         except OSError:
             return 80, 25
-        return max(size.columns, 20), max(size.lines, 4)
+        return max(size.columns or 80, 20), max(size.lines or 25, 4)
 
     def _print(self, text: str) -> None:
         self.out.write(text)
