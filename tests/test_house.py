@@ -153,7 +153,15 @@ def test_modules_say_what_they_are(path: str) -> None:
 
 
 def test_broad_excepts_are_only_at_the_doors() -> None:
-    doors = ("scow/cli/", "scow/api/", "scow/runtime/init.py", "scow/runtime/supervisor", "scow/runtime/zygote_main.py", "scow/runtime/workers.py", "scow/runtime/execs.py")
+    doors = (
+        "scow/cli/",
+        "scow/api/",
+        "scow/runtime/init.py",
+        "scow/runtime/supervisor",
+        "scow/runtime/zygote_main.py",
+        "scow/runtime/workers.py",
+        "scow/runtime/execs.py",
+    )
     wrong = [
         f"{p}:{n.lineno}"
         for p, t in modules().items()

@@ -103,8 +103,7 @@ GROUP_SUMMARIES = {
 
 # docker's verbs that scow does not have yet: refused by name, with where they will come from.
 MISSING = (
-    "bake compose context events manifest network plugin search service stack stats swarm "
-    "trust update volume buildx"
+    "bake compose context events manifest network plugin search service stack stats swarm trust update volume buildx"
 ).split()
 
 
