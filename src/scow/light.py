@@ -13,9 +13,13 @@ if TYPE_CHECKING:
     from typing import Any
 
 try:
-    from _json import encode_basestring_ascii, make_encoder, make_scanner
+    import _json as _c
 except ImportError:
-    make_scanner = make_encoder = None
+    _c = None  # type: ignore[assignment]
+
+make_scanner: Any = getattr(_c, "make_scanner", None)
+make_encoder: Any = getattr(_c, "make_encoder", None)
+encode_basestring_ascii: Any = getattr(_c, "encode_basestring_ascii", None)
 
 _BLANK = " \t\r\n"
 
@@ -51,9 +55,8 @@ def loads(text: str, *, number: Callable[[str], Any] = float) -> Any:
         found, end = make_scanner(_Decoder(no_constant, number))(text, start)
     except StopIteration as e:
         raise ValueError(f"no value at character {e.value}") from None
-    except (
-        SystemError
-    ):  # the scanner finds no JSONDecodeError to raise where nobody has imported json (CPython 3.11, 3.12)
+    except SystemError:
+        # The scanner finds no JSONDecodeError to raise where nobody has imported json (CPython 3.11, 3.12).
         raise ValueError("malformed JSON") from None
     if text[end:].strip(_BLANK):
         raise ValueError(f"something follows at character {end}")

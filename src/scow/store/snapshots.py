@@ -239,7 +239,7 @@ def _inherit_root(lowers: list[str], upper: str) -> None:
             chosen = s
             break
     os.chown(upper, chosen.st_uid, chosen.st_gid)
-    os.chmod(upper, chosen.st_mode & 0o7777 | 0o755)
+    os.chmod(upper, chosen.st_mode & 0o7777 | 0o755)  # noqa: S103  (users other than root enter a root, too)
     os.utime(upper, ns=(chosen.st_mtime_ns, chosen.st_mtime_ns))
 
 
