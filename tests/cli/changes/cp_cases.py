@@ -22,8 +22,8 @@ OPTIONS: dict[str, list[str]] = {
     "user": ["-u", "1234:5678"],
     "named": ["-u", "nosuchuser"],
     "readonly": ["--read-only"],
-    "volumes": ["-v", "cpvol:/vol", "-v", "$DIR/base:/bind:ro"],
-    "readonly-volume": ["--read-only", "-v", "cpvol:/vol"],
+    "volumes": ["-v", "cptable:/vol", "-v", "$DIR/base:/bind:ro"],
+    "readonly-volume": ["--read-only", "-v", "cptable:/vol"],
 }
 
 # name -> (options of create, calls)
@@ -297,7 +297,7 @@ def play(run: Run, folder: str, name: str, image: str) -> dict[str, object]:
         return {"calls": said, "box": box, "o": listing_of(os.path.join(folder, "o")), "f": listing_of_file(folder)}
     finally:
         run("rm", "-f", "box")
-        run("volume", "rm", "cpvol")
+        run("volume", "rm", "cptable")
 
 
 def listing_of_file(folder: str) -> list[str]:

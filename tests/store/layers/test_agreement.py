@@ -93,7 +93,7 @@ def test_full_disk(form: str, size: int, tmp_path: Any) -> None:
         try:
             layer = s.ingest(io.BytesIO(data))
         except Unavailable as e:
-            assert e.hint == "make room on the disk of scow's root"
+            assert e.hint == "free some space, for example with scow system prune"
             assert os.listdir(paths.tmp) == os.listdir(paths.layers) == []
         else:
             assert size == 100 or (size, form) == (250, "erofs")
