@@ -173,7 +173,7 @@ $C image --help | head -3; $C image 2>&1 | head -3; $C image 2>/dev/null; $C 2>/
 rc $C help nosuch
 rc $C help image nosuch
 ## time of the output
-$C run -d --name $N-t --network none $B sh -c 'echo a; sleep 1; echo b; sleep 100' > /dev/null; sleep 0.6
-$C logs $N-t; timeout 1.2 $C logs -f $N-t; echo $?
+$C run -d --name $N-t --network none $B sh -c 'echo a; sleep 3; echo b; sleep 100' > /dev/null; sleep 0.6
+$C logs $N-t; timeout 4 $C logs -f $N-t; echo $?
 $C logs --since 0.1s $N-t; $C logs --until 2020-01-01T00:00:00Z $N-t; $C logs -n 1 -t $N-t | grep -cE '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{9}Z b$'
 $C stop -t 0 $N-t; $C ps -a --filter name=$N-t --format '{{.Status}}'
