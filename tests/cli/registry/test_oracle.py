@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 from tests.cli.images.test_image_verbs import made
 from tests.conftest import Scow, throw_away
+from tests.peers import peers_up
 
 REGISTRY = "/usr/bin/docker-registry"
 PEERS = "/opt/peers/bin"
@@ -129,7 +130,7 @@ def test_a_registry_that_is_killed_in_the_middle(scow: Scow, other: Scow, tmp_pa
         again.wait(10)
 
 
-@pytest.mark.skipif(not os.path.exists(f"{PEERS}/skopeo"), reason="skopeo is not installed")
+@pytest.mark.skipif(not peers_up() or not os.path.exists(f"{PEERS}/skopeo"), reason="skopeo is not up")
 def test_skopeo_reads_what_we_push_and_we_what_it_pushes(scow: Scow, other: Scow, registry: int) -> None:
     def skopeo(*words: str) -> str:
         done = subprocess.run([f"{PEERS}/skopeo", *words], capture_output=True, text=True, timeout=50, check=False)

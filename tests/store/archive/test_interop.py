@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from scow.oci.manifest import Manifest
 
 pytestmark = pytest.mark.oracle
+from tests.peers import peers_up
+
 PEERS = "/opt/peers/bin"
 ENV = {
     **os.environ,
@@ -47,8 +49,8 @@ def run(*argv: str, stdin: bytes = b"") -> bytes:
 
 def need(tool: str) -> str:
     path = f"{PEERS}/{tool}"
-    if not os.path.exists(path):
-        pytest.skip(f"{tool} is not installed under /opt/peers")
+    if not os.path.exists(path) or not peers_up():
+        pytest.skip(f"{tool} is not up under /opt/peers")
     return path
 
 

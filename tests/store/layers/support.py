@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tests.peers import peers_up
+
 from scow.kernel.mount import MNT_DETACH, mount_at, umount
 from scow.kernel.mountinfo import mounts
 from scow.store.layers.erofs_form import ErofsForm
@@ -145,7 +147,7 @@ def describe(path: bytes, groups: dict[tuple[int, int], str], shown: str, *, mar
 
 def peers_tool(*command: str) -> subprocess.CompletedProcess[str] | None:
     """Run a program of the newer Debian tree (erofs-utils 1.9); None if there is none."""
-    if not os.path.exists("/opt/peers/bin/inpeers"):
+    if not peers_up():
         return None
     done = subprocess.run(["/opt/peers/bin/inpeers", *command], capture_output=True, text=True, timeout=60)
     return None if done.returncode == 127 else done
