@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.peers import peers_up
 from tests.store.archive.making import image, layer
 
 from scow.oci.copy import copy
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from scow.oci.manifest import Manifest
 
 pytestmark = pytest.mark.oracle
-from tests.peers import peers_up
-
 PEERS = "/opt/peers/bin"
 ENV = {
     **os.environ,
