@@ -68,12 +68,6 @@ def fsconfig_flag(fs: int, key: str) -> None:
         _failed(fs, "fsconfig", key)
 
 
-def fsconfig_fd(fs: int, key: str, fd: int) -> None:
-    """Set an option whose value is an open descriptor."""
-    if syscall("fsconfig", fs, FSCONFIG_SET_FD, cstring(key), None, fd) < 0:
-        _failed(fs, "fsconfig", f"{key}=fd {fd}")
-
-
 def fsconfig_create(fs: int) -> None:
     """Make the superblock."""
     if syscall("fsconfig", fs, FSCONFIG_CMD_CREATE, None, None, 0) < 0:

@@ -67,11 +67,6 @@ def list_all(state: State) -> list[ContainerRecord]:
     return [_record(row) for row in rows]
 
 
-def of_image(state: State, image: str) -> list[str]:
-    """Ids of the containers made from the image with this id."""
-    return [str(found) for (found,) in state.rows("SELECT id FROM containers WHERE image = ? ORDER BY id", image)]
-
-
 def rename(state: State, container: str, name: str) -> None:
     """Give a container another name. Raises as :func:`add`."""
     check_name(name, "container")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 
-from scow.errors import NotFound
 from scow.store import locks
 from scow.store import volumes as rows
 from scow.store.paths import component
@@ -46,14 +45,6 @@ def ensure(store: Store, name: str, *, anonymous: bool = False) -> bool:
             except FileExistsError:
                 pass
     return made
-
-
-def is_anonymous(store: Store, name: str) -> bool:
-    """Whether a volume was made without a name, and so goes with its container."""
-    try:
-        return bool(rows.get(store.state, name).config.get("anonymous"))
-    except NotFound:
-        return False
 
 
 def remove(store: Store, name: str) -> None:

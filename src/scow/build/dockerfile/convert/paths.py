@@ -31,16 +31,6 @@ def workdir(current: str, path: str) -> str:
     return clean(f"{current or '/'}/{path}") if path else current or "/"
 
 
-def has_wildcards(path: str) -> bool:
-    """Is there a ``*``, ``?`` or ``[`` that no backslash takes literally?"""
-    escaped = False
-    for char in path:
-        if char in _WILDCARDS and not escaped:
-            return True
-        escaped = char == "\\" and not escaped
-    return False
-
-
 def needed(paths: set[str]) -> list[str]:
     """The paths a tree has to deliver, relative and sorted; nothing for all of it."""
     return [] if "/" in paths else sorted(p[1:] for p in paths)
